@@ -1,0 +1,347 @@
+# Systole: the one Makefile. Lists first (a line a file), rules after. `make help` tells the targets.
+
+VERSION := 0.1.0
+prefix  ?= /usr
+DESTDIR ?=
+# release, asan or tsan: each keeps its objects in build/$(MODE)
+MODE    ?= release
+B       := build/$(MODE)
+SEED    ?=
+SEEDS   ?= 2000
+FUZZ_SECONDS ?= 600
+
+# ---- core: pure decisions; the simulator links it alone
+CORE := \
+  core/api_frame.cpp \
+  core/auth.cpp \
+  core/authkeys.cpp \
+  core/base64.cpp \
+  core/compress.cpp \
+  core/config_text.cpp \
+  core/engine.cpp \
+  core/engine_clients.cpp \
+  core/engine_receive.cpp \
+  core/engine_send.cpp \
+  core/engine_io.cpp \
+  core/frame.cpp \
+  core/groups.cpp \
+  core/ha_cf.cpp \
+  core/ha_cf_checks.cpp \
+  core/ha_cf_clients.cpp \
+  core/ha_cf_directives.cpp \
+  core/ha_cf_media.cpp \
+  core/haresources.cpp \
+  core/header.cpp \
+  core/health.cpp \
+  core/history.cpp \
+  core/membership.cpp \
+  core/message.cpp \
+  core/peers.cpp \
+  core/queries.cpp \
+  core/placement.cpp \
+  core/resources.cpp \
+  core/resources_legacy.cpp \
+  core/resources_standby.cpp \
+  core/resources_takeover.cpp \
+  core/resources_view.cpp \
+  core/resources_wire.cpp \
+  core/sessions.cpp \
+  core/snapshot.cpp \
+  core/uuid.cpp
+
+# ---- os: one place for each kernel facility
+OS := \
+  os/clock.cpp \
+  os/confine.cpp \
+  os/file.cpp \
+  os/log.cpp \
+  os/loop.cpp \
+  os/neighbours.cpp \
+  os/netlink.cpp \
+  os/process.cpp \
+  os/realtime.cpp \
+  os/socket.cpp \
+  os/watchdog.cpp
+
+# ---- ipc: shared memory between the master and its children
+IPC := \
+  ipc/blackbox.cpp \
+  ipc/board.cpp \
+  ipc/channel.cpp \
+  ipc/child.cpp \
+  ipc/record.cpp \
+  ipc/ring.cpp \
+  ipc/shm.cpp
+
+# ---- heartbeat: the daemon, all roles in one program
+HEARTBEAT := \
+  master/adopt.cpp \
+  master/command_line.cpp \
+  master/config_files.cpp \
+  master/host_facts.cpp \
+  master/links.cpp \
+  master/main.cpp \
+  master/master.cpp \
+  master/script_environment.cpp \
+  master/state_files.cpp \
+  master/supervisor.cpp \
+  readers/message_cutter.cpp \
+  readers/fifo.cpp \
+  readers/reader.cpp \
+  writers/writer.cpp \
+  status/actions.cpp \
+  status/addresses.cpp \
+  status/clients.cpp \
+  status/connection.cpp \
+  status/hooks.cpp \
+  status/ledger.cpp \
+  status/log_files.cpp \
+  status/logger.cpp \
+  status/release.cpp \
+  status/respawn.cpp \
+  status/runner.cpp \
+  status/script.cpp \
+  status/state_writer.cpp \
+  status/status.cpp \
+  status/surroundings.cpp
+
+# ---- clients: programs that ask the daemon
+CL_STATUS := \
+  clients/cl_status.cpp \
+  clients/hbclient.cpp
+
+# ---- the fast service address
+IPADDR := \
+  scripts/resource.d/address.cpp \
+  scripts/resource.d/announce.cpp \
+  scripts/resource.d/main.cpp \
+  scripts/resource.d/place.cpp
+
+# ---- tests
+UNIT := \
+  tests/unit/main.cpp \
+  tests/unit/auth_test.cpp \
+  tests/unit/authkeys_test.cpp \
+  tests/unit/address_test.cpp \
+  tests/unit/board_test.cpp \
+  tests/unit/blackbox_test.cpp \
+  tests/unit/channel_test.cpp \
+  tests/unit/cl_status_test.cpp \
+  tests/unit/compress_test.cpp \
+  tests/unit/config_text_test.cpp \
+  tests/unit/confine_test.cpp \
+  tests/unit/connection_test.cpp \
+  tests/unit/engine_test.cpp \
+  tests/unit/file_test.cpp \
+  tests/unit/frame_test.cpp \
+  tests/unit/golden_test.cpp \
+  tests/unit/groups_test.cpp \
+  tests/unit/ha_cf_test.cpp \
+  tests/unit/haresources_test.cpp \
+  tests/unit/health_test.cpp \
+  tests/unit/history_test.cpp \
+  tests/unit/log_test.cpp \
+  tests/unit/logger_test.cpp \
+  tests/unit/membership_test.cpp \
+  tests/unit/message_test.cpp \
+  tests/unit/netlink_test.cpp \
+  tests/unit/peers_test.cpp \
+  tests/unit/process_test.cpp \
+  tests/unit/placement_test.cpp \
+  tests/unit/resources_lab.cpp \
+  tests/unit/resources_peer_test.cpp \
+  tests/unit/resources_test.cpp \
+  tests/unit/ring_test.cpp \
+  tests/unit/sessions_test.cpp \
+  tests/unit/socket_test.cpp \
+  tests/unit/uuid_test.cpp
+# Tests that start real child processes; a program of their own, since they link the roles
+RUNNER_TEST := \
+  tests/unit/main.cpp \
+  tests/unit/addresses_test.cpp \
+  tests/unit/config_files_test.cpp \
+  tests/unit/ledger_test.cpp \
+  tests/unit/respawn_test.cpp \
+  tests/unit/runner_test.cpp \
+  tests/unit/script_test.cpp
+SIM := \
+  tests/sim/cluster.cpp \
+  tests/sim/host.cpp \
+  tests/sim/invariants.cpp \
+  tests/sim/main.cpp \
+  tests/sim/network.cpp \
+  tests/sim/probe.cpp
+FUZZ := \
+  tests/fuzz/fuzz_api.cpp \
+  tests/fuzz/fuzz_auth.cpp \
+  tests/fuzz/fuzz_authkeys.cpp \
+  tests/fuzz/fuzz_compress.cpp \
+  tests/fuzz/fuzz_engine.cpp \
+  tests/fuzz/fuzz_frame.cpp \
+  tests/fuzz/fuzz_ha_cf.cpp \
+  tests/fuzz/fuzz_haresources.cpp \
+  tests/fuzz/fuzz_message.cpp \
+  tests/fuzz/fuzz_ring.cpp
+BENCH := \
+  tests/bench/bench_frames.cpp \
+  tests/bench/bench_ring.cpp
+# A master without a cluster, with the real status process: the transcript tests
+FAKE_MASTER := \
+  status/clients.cpp \
+  status/connection.cpp \
+  status/logger.cpp \
+  status/status.cpp \
+  tests/transcripts/fake_master.cpp
+# Helpers of the system tests and the demo
+LAB := \
+  tests/system/echo.cpp \
+  tests/system/prober.cpp \
+  tests/system/relay.cpp
+
+# ---- flags (from outside, CXXFLAGS are appended)
+WARN := -Wall -Wextra -Wpedantic -Wshadow -Wconversion -Wsign-conversion -Wold-style-cast -Werror
+HARD := -fPIE -D_FORTIFY_SOURCE=3 -D_GLIBCXX_ASSERTIONS -fstack-protector-strong \
+        -fstack-clash-protection -fcf-protection -ftrivial-auto-var-init=zero
+BASE := -std=c++20 -g -I. -DSYSTOLE_VERSION='"$(VERSION)"' -DBOOST_ALL_NO_LIB -DFMT_HEADER_ONLY=0 \
+        -ffile-prefix-map=$(CURDIR)=. -MMD -MP
+LINK := -pie -Wl,-z,relro,-z,now,-z,noexecstack -Wl,--as-needed
+ifeq ($(MODE),release)
+  MODEFLAGS := -O2 $(HARD)
+else ifeq ($(MODE),asan)
+  MODEFLAGS := -O1 -fPIE -fno-omit-frame-pointer -fsanitize=address,undefined -fno-sanitize-recover=all
+else ifeq ($(MODE),tsan)
+  MODEFLAGS := -O1 -fPIE -fno-omit-frame-pointer -fsanitize=thread
+endif
+CCACHE := $(shell command -v ccache)
+CXX    := g++
+FUZZ_CXX := clang++-14
+ALLFLAGS = $(BASE) $(MODEFLAGS) $(WARN) $(CXXFLAGS)
+LIBS_CORE := -lcrypto -lz -lbz2 -lfmt
+LIBS := $(LIBS_CORE) -lcap -lseccomp -lmnl
+
+objects = $(patsubst %.cpp,$(B)/%.o,$(wildcard $(1)))
+existing = $(if $(wildcard $(firstword $(1))),$(2))
+V ?=
+Q := $(if $(V),,@)
+
+.PHONY: all
+all: $(B)/heartbeat $(B)/cl_status $(B)/IPaddr
+
+# ---- rules
+$(B)/%.o: %.cpp
+	@mkdir -p $(@D)
+	@echo "CXX $<"
+	$(Q)$(CCACHE) $(CXX) $(ALLFLAGS) -c $< -o $@
+
+$(B)/libcore.a: $(call objects,$(CORE))
+$(B)/libos.a: $(call objects,$(OS))
+$(B)/libipc.a: $(call objects,$(IPC))
+$(B)/lib%.a:
+	@echo "AR  $@"
+	$(Q)rm -f $@ && ar rcsD $@ $^
+
+LOWER := $(B)/libipc.a $(B)/libos.a $(B)/libcore.a
+define link
+	@echo "LD  $@"
+	$(Q)$(CXX) $(ALLFLAGS) $(LINK) $(filter %.o,$^) $(filter %.a,$^) $(1) -o $@
+endef
+$(B)/heartbeat: $(call objects,$(HEARTBEAT)) $(LOWER)
+	$(call link,$(LIBS))
+$(B)/cl_status: $(call objects,$(CL_STATUS)) $(LOWER)
+	$(call link,$(LIBS))
+$(B)/fake_master: $(call objects,$(FAKE_MASTER)) $(LOWER)
+	$(call link,$(LIBS))
+$(B)/IPaddr: $(call objects,$(IPADDR) os/neighbours.cpp os/netlink.cpp)
+	$(call link,-lmnl $(if $(filter release,$(MODE)),-static-libstdc++ -static-libgcc))
+$(B)/unit: $(call objects,$(UNIT)) $(call objects,$(filter status/connection.cpp status/logger.cpp scripts/resource.d/address.cpp,$(HEARTBEAT) $(IPADDR))) $(LOWER)
+	$(call link,$(LIBS))
+$(B)/runner_test: $(call objects,$(RUNNER_TEST)) $(filter-out $(B)/master/main.o,$(call objects,$(HEARTBEAT))) $(LOWER)
+	$(call link,$(LIBS))
+$(B)/sim: $(call objects,$(SIM)) $(B)/libcore.a
+	$(call link,$(LIBS_CORE))
+$(B)/bench_%: $(B)/tests/bench/bench_%.o $(LOWER)
+	$(call link,$(LIBS))
+$(B)/lab/%: $(B)/tests/system/%.o
+	@mkdir -p $(@D)
+	$(call link,)
+
+# libFuzzer builds everything it needs with clang, in a folder of its own
+FUZZFLAGS := -O1 -g -fno-omit-frame-pointer -fsanitize=address,undefined -fno-sanitize-recover=all
+build/fuzz/%.o: %.cpp
+	@mkdir -p $(@D)
+	@echo "CLANG $<"
+	$(Q)$(CCACHE) $(FUZZ_CXX) $(BASE) $(FUZZFLAGS) -fsanitize=fuzzer-no-link -c $< -o $@
+FUZZ_LOWER := $(patsubst %.cpp,build/fuzz/%.o,$(wildcard $(CORE) $(filter ipc/ring.cpp,$(IPC)) status/connection.cpp))
+build/fuzz/lower.a: $(FUZZ_LOWER)
+	$(Q)rm -f $@ && ar rcsD $@ $^
+FUZZERS := $(patsubst tests/fuzz/%.cpp,build/fuzz/%,$(wildcard $(FUZZ)))
+$(FUZZERS): build/fuzz/%: build/fuzz/tests/fuzz/%.o build/fuzz/lower.a
+	@echo "LD  $@"
+	$(Q)$(FUZZ_CXX) $(FUZZFLAGS) -fsanitize=fuzzer $^ $(LIBS_CORE) -o $@
+
+-include $(shell find build -type f -name '*.d' 2>/dev/null)
+
+# ---- targets
+.PHONY: help check demo bench sim fuzz fuzz-short lint map unit asan tsan scripts-check system \
+        install uninstall lab clean
+help: ## this list
+	@awk -F':.*## ' '/^[a-z-]+:.*## / { printf "  make %-14s %s\n", $$1, $$2 }' Makefile
+
+lab: $(patsubst tests/system/%.cpp,$(B)/lab/%,$(wildcard $(LAB))) ## the helper programs of the system tests
+
+unit: $(B)/unit $(B)/runner_test ## unit, golden and property tests
+	$(B)/unit --no-version
+	$(B)/runner_test --no-version
+
+sim: $(B)/sim ## the simulator: SEED=n repeats one run, SEEDS=n runs many
+	$(B)/sim $(if $(SEED),--seed $(SEED) --verbose,--seeds $(SEEDS))
+
+fuzz: $(FUZZERS) ## every fuzz target for FUZZ_SECONDS (600) each
+	tests/fuzz/run $(FUZZ_SECONDS) $(FUZZERS)
+fuzz-short: $(FUZZERS)
+	tests/fuzz/run 10 $(FUZZERS)
+
+asan: ## unit tests and simulation under ASan and UBSan
+	$(MAKE) MODE=asan build/asan/unit build/asan/runner_test build/asan/sim
+	build/asan/unit --no-version
+	build/asan/runner_test --no-version
+	build/asan/sim --seeds 200
+tsan: ## the ring between two threads under TSan
+	$(MAKE) MODE=tsan build/tsan/unit
+	build/tsan/unit --no-version --test-case='*thread*'
+
+lint: ## layer rule, file map, banned words, shellcheck
+	tests/lint/run
+map: ## the first line of every source file
+	@tests/lint/map
+
+scripts-check: all ## the script layer against its tables
+	tests/scripts/run
+
+system: all lab ## the system tests in network namespaces
+	$(MAKE) install DESTDIR=build/stage
+	tests/system/run all
+
+check: ## install what is needed, build, run every test
+	scripts/bootstrap check
+	tests/check
+
+demo: ## install what is needed, build, show a failover on two nodes in namespaces
+	scripts/bootstrap demo
+	$(MAKE) all lab
+	$(MAKE) install DESTDIR=build/stage
+	tests/system/demo
+
+bench: ## every benchmark, paired with the peers on this machine
+	scripts/bootstrap bench
+	$(MAKE) all lab $(patsubst tests/bench/%.cpp,$(B)/%,$(wildcard $(BENCH)))
+	$(MAKE) install DESTDIR=build/stage
+	tests/bench/run
+
+install: all ## install below DESTDIR, by the table scripts/INSTALL.table
+	scripts/install-table install "$(DESTDIR)" "$(B)" < scripts/INSTALL.table
+uninstall: ## remove what install put there
+	scripts/install-table uninstall "$(DESTDIR)" "$(B)" < scripts/INSTALL.table
+
+clean: ## remove build/
+	rm -rf build

@@ -1,0 +1,257 @@
+// resources: who holds which group: takeover, release, standby, failback and shutdown
+#pragma once
+
+#include "core/engine.hpp"
+#include "core/groups.hpp"
+#include "core/placement.hpp"
+#include "core/resources_io.hpp"
+#include "core/standby.hpp"
+
+#include <deque>
+#include <fmt/core.h>
+#include <optional>
+#include <string>
+#include <string_view>
+#include <vector>
+
+namespace hb::core {
+
+namespace resource_limits {
+/// habit: a node that is silent about its resources is waited for this long (§7.2, §9).
+inline constexpr Duration announcement_patience = std::chrono::seconds{10};
+}  // namespace resource_limits
+
+/// Decides for every group whether it runs here, and says so to the cluster.
+///
+/// Ownership is booked for each group: it may run here from the moment its first script is started
+/// until its last stop is through, and that is what peers are told (W2: 3.0.6 tells its intention).
+/// One rule does all takeovers (cold start, death, shutdown, failed start): a group that no node
+/// claims is started by its Placement::taker among the nodes that take part, are not leaving, and
+/// have not failed to start it. Every node computes the same, so exactly one starts it (W6).
+///
+/// Planned moves (standby, hb_takeover, failback on) go by the ask_resources exchange, failback in
+/// legacy mode by ip-request. With a 3.0.6 peer this is wire-protocol §7, for two nodes. Between
+/// Systoles the same messages carry more fields, which 3.0.6 ignores:
+///   resource, starting: `sys_held`   EPOCH:KEY, blank separated: groups that may run here
+///                       `sys_moving` KEY: released here, on their way to the taker of our standby
+///                       `sys_failed` KEY: would not start here
+///                       `sys_ask`    1: please answer with a `resource`
+///   ask_resources:      `sys_to`     the node that is meant; `sys_groups` KEY: exactly these
+/// An epoch counts the takeovers of a group. If two connected nodes hold the same group (a healed
+/// partition), the one with the higher epoch took over last and releases; at a tie the higher name.
+///
+/// A failed start is tried once more, then the group is stopped, marked failed and left to the next
+/// node (with a 3.0.6 peer: by a standby of its set, once). If it failed everywhere, the first node
+/// in line tries again every 30 s: it is never silently nowhere (W1).
+class Resources {
+ public:
+  /// The arguments are kept by reference.
+  Resources(const Config& config, const std::vector<Group>& groups,
+            const Inheritance& inheritance);
+
+  void handle(Now now, const ResourceEvent& event, ResourceSink& sink);
+  [[nodiscard]] Instant next_deadline() const { return deadline_; }
+  /// holding, group_count, groups and the nodes' holdings; nothing else.
+  void fill(Snapshot& snapshot) const;
+
+  /// What we are said to hold, or transition (cl_status rscstatus; wire-protocol §7.1).
+  [[nodiscard]] Holding status() const;
+  [[nodiscard]] StandbyState standby_state() const { return standby_.state; }
+
+ private:
+  /// R of wire-protocol §7.1; starting is STARTING, BOTHSTARTING and RSCRCVD.
+  enum class Phase : std::uint8_t { silent, starting, stable, releasing, released };
+
+  /// What another normal node told us.
+  struct Peer {
+    bool announced = false;  ///< its holdings are known since it came
+    bool stable = true;      ///< habit: until it says otherwise
+    bool leaving = false;    ///< it shuts down
+    bool gone = false;       ///< dead, or it has released everything (shutdone)
+    Holding booked = Holding::none;
+    GroupSet held, moving, failed;
+    std::vector<std::uint64_t> epochs;  ///< of what is held, by GroupId; empty from 3.0.6
+    GroupSet before_death;
+    Instant patience{};      ///< until then a silent one is waited for
+    Instant ask_again = never;
+    Instant heal_by = never; ///< it came back from a partition: it gives up until then, or we do
+    Generation generation{};
+    Seqno last{};            ///< of what it announced
+  };
+
+  /// What was merely found running gives way to everybody.
+  static constexpr std::uint64_t leftover_epoch = (std::uint64_t{1} << 62) - 1;
+
+  struct Announcement {
+    Holding booked{};
+    bool stable = false;
+    bool leaving = false;
+    GroupSet held, moving, failed;
+    bool operator==(const Announcement&) const = default;
+  };
+
+  /// What we know of one group beside its scripts.
+  struct Book {
+    std::uint64_t epoch = 0;       ///< of our own takeover
+    std::uint64_t highest = 0;     ///< seen anywhere
+    bool failback_due = false;     ///< taken because its home was gone
+    bool failed = false;           ///< would not start here
+    bool handed_over = false;      ///< given to a 3.0.6 peer because it failed here
+    bool contested = false;        ///< somebody else announced it too, and will release it
+    bool leftover = false;         ///< found running when we came
+    Instant retry_at{};            ///< a failed one may be tried again
+    Instant pull_again = never;    ///< legacy: asked for by ip-request
+    NodeId wanted_by = no_node;    ///< legacy: to be released for that node's ip-request
+  };
+
+  // events (resources.cpp)
+  void on(const CommunicationReached&);
+  void on(const ResourceMessage& event);
+  void on(const NodeDied& event);
+  void on(const NodeReturned& event);
+  void on(const NodeStatusChanged&) {}
+  void on(const ActionDone& event);
+  void on(const RunnerReady& event);
+  void on(const AddressLost& event);
+  void on(const TimePassed&) {}
+  void on(const StopAsked&);
+
+  // decisions: settle, start and release in resources.cpp, gone nodes in resources_takeover.cpp,
+  // questions in resources_view.cpp
+  void settle();
+  void settle_once();
+  void on_outcome(const GroupOutcome& outcome);
+  void try_stable();
+  void become_stable();
+  void take_orphans();
+  void take(GroupId group);
+  void close_takeover();
+  void peer_is_gone(NodeId node);
+  void check_peers();
+  [[nodiscard]] bool may_release() const;
+  void begin_release();
+  void finish_release();
+  void look_around();
+  [[nodiscard]] bool is_live(NodeId node) const { return live_.test(node.value); }
+  [[nodiscard]] bool is_ours(NodeId node) const { return ours_.test(node.value); }
+  [[nodiscard]] bool takes_part(NodeId node) const;
+  [[nodiscard]] bool is_awaited(NodeId node) const;
+  [[nodiscard]] bool is_alone() const;
+  [[nodiscard]] GroupSet claims(NodeId node) const;
+  [[nodiscard]] GroupSet held() const;
+  [[nodiscard]] bool any_busy() const;
+  [[nodiscard]] NodeId only_peer() const;
+  void update_deadline();
+
+  // the wire (resources_wire.cpp)
+  void on_starting(NodeId node, const Message& message);
+  void on_resource(NodeId node, const Message& message);
+  void on_shutdone(NodeId node);
+  void on_hb_takeover(NodeId node, const Message& message);
+  void read_holdings(Peer& peer, NodeId node, const Message& message);
+  [[nodiscard]] bool is_stale(Peer& peer, const Message& message) const;
+  void check_conflicts(NodeId node);
+  void announce(std::string_view info = {}, bool ask = false);
+  void announce_changes();
+  void ask_silent_peers();
+  void send_starting();
+  void send_shutdone();
+  void send_mach_down();
+  void send_stonith(NodeId node, std::string_view result);
+  void add_holdings(Message& message, const Announcement& now_held) const;
+  [[nodiscard]] Announcement announcement() const;
+  [[nodiscard]] Holding booking() const;
+  [[nodiscard]] GroupSet parse_keys(std::string_view list) const;
+  [[nodiscard]] std::string key_list(const GroupSet& groups) const;
+
+  // planned moves (resources_standby.cpp)
+  void on_ask_resources(NodeId node, const Message& message);
+  void asked_here(NodeId asker, Holding set, const Message& message);
+  void granting(NodeId node, Holding set, const Message& message);
+  void giving();
+  void taking(const Message& message);
+  void finish_giving();
+  void finish_taking();
+  void release_done();
+  void progress_standby();
+  void cancel_standby();
+  void next_move();
+  void plan_failback();
+  void plan_standby(Holding set);
+  void ask(const Move& move);
+  void plan_hand_over();
+  void add_move(const Move& move);
+  void send_ask(std::string_view info, NodeId to);
+  [[nodiscard]] GroupSet set_of(Holding set, NodeId giver) const;
+
+  // legacy failback (resources_legacy.cpp)
+  void pull(GroupId group);
+  void pull_own();
+  void plan_pulls();
+  void on_ip_request(NodeId node, const Message& message);
+  void on_ip_request_resp(NodeId node, const Message& message);
+  void answer_ip_request(GroupId group, std::string_view owned);
+  [[nodiscard]] bool is_legacy() const { return config_.auto_failback == AutoFailback::legacy; }
+  /// Legacy with a 3.0.6 peer: no starting, resource or ask_resources messages at all.
+  [[nodiscard]] bool is_plain_legacy() const { return is_legacy() && !all_ours_; }
+
+  [[nodiscard]] std::optional<GroupId> group_of(std::string_view key) const;
+  [[nodiscard]] const std::string& key(GroupId group) const { return groups_[group.value].key(); }
+  [[nodiscard]] const std::string& name(NodeId node) const {
+    return config_.nodes[node.value].name;
+  }
+  [[nodiscard]] Peer& peer(NodeId node) { return peers_[node.value]; }
+  [[nodiscard]] const Peer& peer(NodeId node) const { return peers_[node.value]; }
+  [[nodiscard]] Book& book(GroupId group) { return books_[group.value]; }
+  [[nodiscard]] const Book& book(GroupId group) const { return books_[group.value]; }
+  [[nodiscard]] std::uint64_t epoch(GroupId group) const {
+    return book(group).leftover ? leftover_epoch : book(group).epoch;
+  }
+  [[nodiscard]] NodeId home(GroupId group) const { return groups_[group.value].home; }
+  template <class... Args>
+  void log(LogLevel level, fmt::format_string<Args...> text, Args&&... args) {
+    sink_->log(level, fmt::format(text, std::forward<Args>(args)...));
+  }
+  /// Calls act(GroupId) for each group of the set.
+  template <class Act>
+  void each(const GroupSet& set, Act act) const {
+    for (std::size_t i = 0; i < groups_.size(); ++i) {
+      if (set.test(i)) act(GroupId{static_cast<std::uint16_t>(i)});
+    }
+  }
+
+  const Config& config_;
+  const std::vector<Group>& groups_;
+  const NodeId self_;
+  const bool continues_;
+  const bool keeps_holdings_;
+  Placement placement_;
+  Groups runs_;
+  std::vector<Peer> peers_;
+  std::vector<Book> books_;
+  GroupSet local_, foreign_;
+
+  Phase phase_ = Phase::silent;
+  Shares duty_;                    ///< what we are responsible for, also where no group is
+  Standby standby_;
+  std::deque<Move> moves_;
+  Instant failback_at_{};
+  bool stop_asked_ = false;
+  bool was_heard_ = false;         ///< communication was reached: the peers count on us
+  Instant stop_by_ = never;
+  NodeSet taking_from_;            ///< gone nodes whose groups we are starting
+  bool took_ = false;
+  bool acquiring_own_ = false;
+  bool needs_failback_ = false;
+  std::optional<Announcement> announced_;
+  Instant echo_at_ = never;
+  Instant deadline_ = never;
+
+  // of the present handle()
+  NodeSet live_, ours_;            ///< other normal nodes
+  bool all_ours_ = true;
+  Now now_{};
+  ResourceSink* sink_ = nullptr;
+};
+
+}  // namespace hb::core

@@ -1,0 +1,90 @@
+// snapshot: cluster state as one flat struct, copied to the board for every reader
+#pragma once
+
+#include "core/ha_cf.hpp"
+#include "core/types.hpp"
+
+#include <array>
+#include <cstdint>
+#include <optional>
+#include <string_view>
+#include <type_traits>
+
+namespace hb::core {
+
+/// Node status (wire-protocol §6.1).
+enum class NodeStatus : std::uint8_t { init, up, active, ping, dead };
+[[nodiscard]] std::string_view name_of(NodeStatus status);
+[[nodiscard]] std::optional<NodeStatus> node_status(std::string_view name);
+
+enum class LinkStatus : std::uint8_t { none, up, dead };  ///< none: not a link of that node
+
+/// What a node holds, from its own view (wire-protocol §7.1), and what rscstatus answers.
+enum class Holding : std::uint8_t { none, local, foreign, all, transition };
+[[nodiscard]] std::string_view name_of(Holding holding);
+[[nodiscard]] std::optional<Holding> holding(std::string_view name);
+
+enum class GroupState : std::uint8_t { stopped, starting, running, stopping, failed, unknown };
+[[nodiscard]] std::string_view name_of(GroupState state);
+
+/// A name cut to its room and NUL-terminated; the old limit of 100 bytes always fits.
+template <std::size_t Size>
+struct FixedText {
+  std::array<char, Size> bytes{};
+  void assign(std::string_view text) {
+    bytes.fill('\0');
+    text.substr(0, Size - 1).copy(bytes.data(), Size - 1);
+  }
+  [[nodiscard]] std::string_view view() const {
+    const std::string_view all{bytes.data(), Size};
+    const auto end = all.find('\0');  // a torn copy may lack the terminator
+    return all.substr(0, end == std::string_view::npos ? Size - 1 : end);
+  }
+};
+
+struct NodeRow {
+  FixedText<100> name;
+  NodeType type{};
+  NodeStatus status{};
+  std::uint16_t weight = 100;
+  std::uint32_t deadtime_ms = 0;     ///< applied to this node
+  std::int64_t last_heard_ns = 0;    ///< Instant of the last status, 0 = never
+  std::uint64_t generation = 0;
+  std::uint64_t last_seqno = 0;
+  std::uint64_t lost_packets = 0;
+  Uuid uuid{};
+  Holding holding{};
+  FixedText<40> site;
+};
+
+struct LinkRow {
+  FixedText<100> name;
+  MediumType type{};
+};
+
+struct GroupRow {
+  FixedText<100> key;
+  NodeId home{}, owner{no_node};
+  GroupState state{};                ///< on this node
+  std::uint32_t failures = 0;
+  std::int64_t since_ns = 0;
+};
+
+/// Trivially copyable; on the board twice (ipc/board).
+struct Snapshot {
+  std::int64_t taken_ns = 0;         ///< Instant
+  NodeId self{};
+  std::uint16_t node_count = 0, link_count = 0, group_count = 0;
+  Holding holding{};                 ///< rscstatus
+  std::uint8_t clients_paused = 0;
+  Generation generation{};
+  Seqno next_seqno{};
+  std::array<NodeRow, limits::nodes> nodes{};
+  std::array<LinkRow, limits::links> links{};
+  /// Status of link l of node n; ping nodes have the one link named as themselves.
+  std::array<std::array<LinkStatus, limits::links>, limits::nodes> link_status{};
+  std::array<GroupRow, limits::groups> groups{};
+};
+static_assert(std::is_trivially_copyable_v<Snapshot>);
+
+}  // namespace hb::core

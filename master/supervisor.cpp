@@ -1,0 +1,137 @@
+// supervisor: which child processes should run; spawns, watches and respawns them
+#include "master/supervisor.hpp"
+
+#include "os/clock.hpp"
+
+#include <fmt/core.h>
+
+#include <algorithm>
+#include <csignal>
+
+namespace hb::master {
+namespace {
+
+/// Exit codes that say "do not start me again": wrong configuration, no permission (sysexits).
+constexpr int exit_config = 64;
+constexpr int exit_permission = 77;
+constexpr core::Duration longest_back_off = std::chrono::seconds{60};
+/// A life this long clears the record: what killed it was not its start.
+constexpr core::Duration long_life = std::chrono::seconds{10};
+
+}  // namespace
+
+core::Duration back_off(std::uint32_t failures) {
+  if (failures <= 1) return core::Duration::zero();  // the first loss is repaired at once
+  const auto doublings = std::min<std::uint32_t>(failures - 2, 6);
+  return std::min(longest_back_off,
+                  core::Duration{std::chrono::seconds{1}} * (std::int64_t{1} << doublings));
+}
+
+Supervisor::Supervisor(os::Loop& loop, int image, std::vector<std::string> environment)
+    : loop_{loop}, image_{image}, environment_{std::move(environment)} {}
+
+Supervisor::~Supervisor() { stop_all(); }
+
+Child& Supervisor::add(ChildSpec spec) {
+  children_.push_back(std::make_unique<Child>());
+  children_.back()->spec = std::move(spec);
+  return *children_.back();
+}
+
+Child* Supervisor::find(ipc::Role role, core::LinkId link) {
+  const auto found = std::ranges::find_if(children_, [&](const auto& child) {
+    return child->spec.role == role && child->spec.link == link;
+  });
+  return found == children_.end() ? nullptr : found->get();
+}
+
+void Supervisor::start_due(core::Instant now) {
+  if (stopping_) return;
+  for (const auto& child : children_) {
+    if (child->state == ChildState::waiting && child->next_start <= now) spawn(*child, now);
+  }
+}
+
+core::Instant Supervisor::next_deadline() const {
+  auto deadline = core::never;
+  if (stopping_) return deadline;
+  for (const auto& child : children_) {
+    if (child->state == ChildState::waiting) deadline = std::min(deadline, child->next_start);
+  }
+  return deadline;
+}
+
+void Supervisor::spawn(Child& child, core::Instant now) {
+  child.started = now;
+  auto made = ipc::Channel::create(child.spec.role, child.spec.link, ++child.incarnation);
+  if (made) {
+    auto& [channel, ends] = *made;
+    auto process = os::spawn_self(image_, child.spec.title, name_of(child.spec.role),
+                                  {ends.bell.get(), ends.up.get(), ends.down.get(),
+                                   child.spec.medium, child.spec.extra},
+                                  environment_);
+    if (process) {
+      child.channel = std::move(channel);
+      child.process = std::move(*process);
+      child.state = ChildState::starting;
+      loop_.watch(child.process->pidfd.get(), [this, &child] { lost(child); });
+      loop_.watch(child.channel->bell(), [this, &child] {
+        if (child.channel->take_bell() != ipc::BellState::closed) return;
+        loop_.unwatch(child.channel->bell());
+        child.process->kill(SIGKILL);  // its lifeline is gone: dead, dying or lying
+      });
+      if (on_spawned) on_spawned(child);
+      return;
+    }
+    if (on_lost) on_lost(child, "could not be started: " + process.error().text);
+  } else if (on_lost) {
+    on_lost(child, "could not be started: " + made.error().text);
+  }
+  child.next_start = now + std::max(back_off(++child.failures), core::Duration{std::chrono::seconds{1}});
+}
+
+void Supervisor::lost(Child& child) {
+  const auto end = child.process->reap();
+  if (!end) return;  // not dead yet
+  loop_.unwatch(child.process->pidfd.get());
+  loop_.unwatch(child.channel->bell());
+  const core::Instant now = os::instant_now();
+  if (now - child.started >= long_life) child.failures = 0;
+  child.state = ChildState::waiting;
+  child.next_start = now + back_off(++child.failures);
+  if (!end->signaled && (end->code == exit_config || end->code == exit_permission)) {
+    child.state = ChildState::refused;
+  }
+  if (!stopping_ && on_lost) {
+    on_lost(child, end->signaled ? fmt::format("was killed by signal {}", end->code)
+                                 : fmt::format("exited with code {}", end->code));
+  }
+  child.process.reset();
+  child.channel.reset();
+  start_due(now);
+}
+
+void Supervisor::mark_ready(Child& child) {
+  if (child.state == ChildState::starting) child.state = ChildState::ready;
+}
+
+void Supervisor::condemn(Child& child, const std::string& why) {
+  if (!child.process) return;
+  if (on_lost) on_lost(child, "broke its ring (" + why + ") and is killed");
+  child.process->kill(SIGKILL);
+}
+
+void Supervisor::stop_all() {
+  stopping_ = true;
+  for (const auto& child : children_) {
+    // The runner ends by itself after a goodbye, when nothing runs any more.
+    if (child->process && child->spec.role != ipc::Role::runner) child->process->kill(SIGKILL);
+  }
+}
+
+bool Supervisor::all_ready() const {
+  return std::ranges::all_of(children_,
+                             [](const auto& child) { return child->state == ChildState::ready; });
+}
+
+}  // namespace hb::master

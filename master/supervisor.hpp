@@ -1,0 +1,86 @@
+// supervisor: which child processes should run; spawns, watches and respawns them
+#pragma once
+
+#include "core/types.hpp"
+#include "ipc/channel.hpp"
+#include "ipc/record.hpp"
+#include "os/fd.hpp"
+#include "os/loop.hpp"
+#include "os/process.hpp"
+
+#include <functional>
+#include <memory>
+#include <optional>
+#include <string>
+#include <vector>
+
+namespace hb::master {
+
+/// What makes a child: enough to start it again.
+struct ChildSpec {
+  ipc::Role role;
+  core::LinkId link = core::no_link;
+  std::string title;        ///< "heartbeat: read: bcast eth0"
+  int medium = -1;          ///< becomes fd 6; the master keeps its copy, so the kernel queues meanwhile
+  int extra = -1;           ///< becomes fd 7 (the board for the status process)
+};
+
+enum class ChildState : std::uint8_t { waiting, starting, ready, refused };
+
+/// One place of the process table; its process and channel are replaced at every respawn: a ring is
+/// born and dies with its child (design rule 5).
+struct Child {
+  ChildSpec spec;
+  ChildState state = ChildState::waiting;
+  std::uint64_t incarnation = 0;
+  std::uint32_t failures = 0;            ///< in a row; a long life resets it
+  core::Instant started{};
+  core::Instant next_start{};            ///< when waiting
+  std::optional<os::Process> process;
+  std::optional<ipc::Channel> channel;   ///< present unless waiting or refused
+};
+
+/// Back-off 0, 1, 2, 4 … 60 s; exit codes 64 and 77 mean no respawn (design §2).
+[[nodiscard]] core::Duration back_off(std::uint32_t failures);
+
+class Supervisor {
+ public:
+  /// `image` is the program held open since our start, so that an upgrade cannot mix versions.
+  /// `environment` (NAME=value) is given to every child beside its role.
+  Supervisor(os::Loop& loop, int image, std::vector<std::string> environment);
+  ~Supervisor();
+  Supervisor(const Supervisor&) = delete;
+  Supervisor& operator=(const Supervisor&) = delete;
+
+  /// Called when a child has died or misbehaved, after it was reaped; its channel is still there.
+  std::function<void(Child&, const std::string& how)> on_lost;
+  /// Called when a child was spawned, before it is ready: configuration records go out here.
+  std::function<void(Child&)> on_spawned;
+
+  Child& add(ChildSpec spec);
+  [[nodiscard]] std::vector<std::unique_ptr<Child>>& children() { return children_; }
+  [[nodiscard]] Child* find(ipc::Role role, core::LinkId link = core::no_link);
+
+  /// Spawns what is due.
+  void start_due(core::Instant now);
+  [[nodiscard]] core::Instant next_deadline() const;
+  /// The ready record came.
+  void mark_ready(Child& child);
+  /// Kills (SIGKILL) a child that broke its ring; on_lost follows from its death.
+  void condemn(Child& child, const std::string& why);
+  /// Ends all but the runner at exit; no respawn from here on.
+  void stop_all();
+  [[nodiscard]] bool all_ready() const;
+
+ private:
+  void spawn(Child& child, core::Instant now);
+  void lost(Child& child);
+
+  os::Loop& loop_;
+  int image_;
+  std::vector<std::string> environment_;
+  bool stopping_ = false;
+  std::vector<std::unique_ptr<Child>> children_;
+};
+
+}  // namespace hb::master

@@ -1,0 +1,14 @@
+// reader: the role main of a link's reader process: socket to ring
+#pragma once
+
+namespace hb::readers {
+
+/// Fixed descriptors: those of ipc::Channel, and 6 = the receiving socket. Datagrams pass with
+/// their kernel receive stamps, after a prefilter by length and frame mark; nothing is parsed.
+/// Returns the process's exit code.
+int reader_main();
+
+/// The same for the control FIFO, fd 6: cuts messages from start mark to end mark (client-api §5.1).
+int fifo_main();
+
+}  // namespace hb::readers

@@ -1,0 +1,189 @@
+// addresses: the guardian: watches the service addresses that we hold, and announces them again
+#include "status/addresses.hpp"
+
+#include "os/clock.hpp"
+#include "os/neighbours.hpp"
+
+#include <fmt/core.h>
+
+#include <algorithm>
+
+namespace hb::status {
+
+namespace {
+
+using core::LogLevel;
+
+/// More than all groups can name; bounds what a mistaken record makes us keep.
+constexpr std::size_t most_addresses = 4096;
+/// An address with prefix, interface, label and broadcast.
+constexpr std::size_t longest_text = 255;
+
+bool has(const std::vector<os::HeldAddress>& held, const os::IpAddress& address) {
+  return std::ranges::find(held, address, &os::HeldAddress::address) != held.end();
+}
+
+}  // namespace
+
+std::optional<os::IpAddress> address_of(std::string_view argument) {
+  const auto address = os::parse_ip(argument.substr(0, argument.find('/')));
+  return address ? std::optional(*address) : std::nullopt;
+}
+
+Addresses::Addresses(Surroundings& surroundings, Lost lost)
+    : surroundings_(surroundings), lost_(std::move(lost)) {
+  auto netlink = os::Netlink::open();
+  auto watch = os::NetworkWatch::open();
+  if (!netlink || !watch) {
+    surroundings_.log(LogLevel::error,
+                      fmt::format("Service addresses are not watched: {}",
+                                  (netlink ? watch.error() : netlink.error()).text));
+    return;
+  }
+  netlink_.emplace(std::move(*netlink));
+  watch_.emplace(std::move(*watch));
+  surroundings_.loop.watch(watch_->descriptor(), [this] { read_events(); });
+  if (const auto interfaces = netlink_->interfaces())
+    for (const os::Interface& interface : *interfaces)
+      carriers_[interface.index.value] = interface.up && interface.carrier;
+}
+
+Addresses::~Addresses() {
+  if (watch_) surroundings_.loop.unwatch(watch_->descriptor());
+}
+
+void Addresses::hold(const core::Message& record) {
+  std::vector<std::string_view> texts, groups;
+  for (std::size_t i = 0; i < record.size(); ++i) {
+    if (record[i].name == "address") texts.push_back(record[i].value);
+    if (record[i].name == "group") groups.push_back(record[i].value);
+  }
+  std::vector<Watched> watched;
+  for (std::size_t i = 0; i < std::min({texts.size(), groups.size(), most_addresses}); ++i) {
+    const auto address = address_of(texts[i]);
+    if (!address || texts[i].size() > longest_text) continue;  // only its script understands it
+    const auto known = std::ranges::find(watched_, *address, &Watched::address);
+    watched.push_back({std::string(groups[i]), std::string(texts[i]), *address});
+    if (known == watched_.end()) continue;
+    watched.back() = *known;
+    watched.back().group = groups[i];
+  }
+  watched_ = std::move(watched);
+}
+
+void Addresses::told(std::string_view group, core::Operation operation) {
+  if (operation == core::Operation::status) return;
+  told_.insert_or_assign(std::string(group), operation);
+  for (Watched& watched : watched_)
+    if (watched.group == group) watched.is_missing = false;
+}
+
+void Addresses::read_events() {
+  const auto events = watch_->read();
+  if (!events) return doubt_all();
+  for (const os::NetworkEvent& event : *events) take(event);
+}
+
+void Addresses::take(const os::NetworkEvent& event) {
+  using Kind = os::NetworkEvent::Kind;
+  switch (event.kind) {
+    case Kind::address_removed:
+      for (Watched& watched : watched_)
+        if (watched.address == event.address) watched.judge_at = os::instant_now() + doubt;
+      return;
+    case Kind::address_added:
+      for (Watched& watched : watched_)
+        if (watched.address == event.address) watched.is_missing = false;
+      return;
+    case Kind::link_changed: return link_changed(event.interface);
+    case Kind::lost: return doubt_all();
+  }
+}
+
+void Addresses::doubt_all() {
+  for (Watched& watched : watched_) watched.judge_at = os::instant_now() + doubt;
+}
+
+void Addresses::link_changed(os::InterfaceIndex index) {
+  const auto interface = netlink_->interface(index);
+  const bool is_there = interface && *interface;
+  const bool carries = is_there && (*interface)->up && (*interface)->carrier;
+  const bool carried = std::exchange(carriers_[index.value], carries);
+  if (!is_there) carriers_.erase(index.value);
+  if (!carries || carried || watched_.empty()) return;
+  const auto held = netlink_->addresses();
+  if (!held) return;
+  for (Watched& watched : watched_) {
+    const bool is_here = std::ranges::any_of(*held, [&](const os::HeldAddress& entry) {
+      return entry.interface == index && entry.address == watched.address;
+    });
+    if (!is_here) continue;
+    watched.announcements_left = announcements;
+    watched.announce_at = os::instant_now();
+  }
+}
+
+void Addresses::tick(core::Instant now) {
+  judge(now);
+  for (Watched& watched : watched_) {
+    if (watched.announce_at > now) continue;
+    announce(watched);
+    const bool is_last = --watched.announcements_left == 0;
+    watched.announce_at = is_last ? core::never : now + repeat_pause;
+  }
+}
+
+void Addresses::judge(core::Instant now) {
+  const auto is_due = [now](const Watched& watched) { return watched.judge_at <= now; };
+  if (std::ranges::none_of(watched_, is_due)) return;
+  const auto held = netlink_->addresses();
+  for (Watched& watched : watched_) {
+    if (!is_due(watched)) continue;
+    watched.judge_at = core::never;
+    if (!held || has(*held, watched.address) || watched.is_missing) continue;
+    const auto last = told_.find(watched.group);
+    if (last != told_.end() && last->second == core::Operation::stop) continue;
+    watched.is_missing = true;
+    lost_({watched.group, watched.text,
+           fmt::format("Service address {} was removed by somebody else", watched.text)});
+  }
+}
+
+void Addresses::announce(Watched& watched) {
+  const auto held = netlink_->addresses();
+  if (!held) return;
+  const auto entry = std::ranges::find(*held, watched.address, &os::HeldAddress::address);
+  if (entry == held->end()) return;
+  const auto interface = netlink_->interface(entry->interface);
+  if (!interface || !*interface || !(*interface)->hardware) return;
+  const auto announcer = os::Announcer::open(watched.address, **interface,
+                                             os::forwards_v6(**interface));
+  const auto sent = announcer ? announcer->send() : core::Result<void>(announcer.error());
+  if (!sent)
+    surroundings_.log(LogLevel::warn, fmt::format("{} could not be announced on {}: {}",
+                                                  watched.text, (*interface)->name,
+                                                  sent.error().text));
+}
+
+core::Instant Addresses::next_deadline() const {
+  core::Instant next = core::never;
+  for (const Watched& watched : watched_)
+    next = std::min({next, watched.judge_at, watched.announce_at});
+  return next;
+}
+
+void Addresses::drop_all() {
+  if (!netlink_ || watched_.empty()) return;
+  const auto held = netlink_->addresses();
+  if (!held) return;
+  for (const os::HeldAddress& entry : *held) {
+    const auto watched = std::ranges::find(watched_, entry.address, &Watched::address);
+    if (watched == watched_.end()) continue;
+    const auto dropped = netlink_->drop(entry);
+    surroundings_.log(dropped ? LogLevel::warn : LogLevel::crit,
+                      dropped ? fmt::format("Left-over service address {} removed", watched->text)
+                              : dropped.error().text);
+  }
+}
+
+}  // namespace hb::status

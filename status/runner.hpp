@@ -1,0 +1,33 @@
+// runner: the root process that runs every foreign program and guards what we hold
+#pragma once
+
+namespace hb::status {
+
+/// The role main of the runner, re-executed by the master with the fixed descriptors of
+/// ipc::Channel (3 bell, 4 up, 5 down). It speaks with the master only; payloads are core::Message
+/// in netstring form. Returns the process's exit code.
+///
+/// From the master (repeated fields marked *; numbers decimal):
+///   runner_config  `env`* NAME=value: the whole environment of scripts; `path`* folders searched
+///                  for resource scripts in order; `rc_dir`, `harc`; `workdir`; `state_dir` for
+///                  persist; `ledger`; `logfile`, `debugfile` ("" = none); `deadtime` ms; `node`.
+///                  May come again (reload): replaces the earlier one.
+///   run_action     `ticket`, `group`, `key`, `resource` (index), `script`, `arg`*, `op`
+///                  (start|stop|status), `timeout` ms (0 = none).
+///   kill_action    `ticket`: TERM to its process group, KILL five seconds later.
+///   run_hook       `ticket`, `type`, then the string fields of the cluster message as `f_NAME`.
+///   start_client   `ticket`, `user`, `command`, `failfast` 0|1: a respawn client.
+///   stop_clients   see RecordType::stop_client: `ticket`; TERM, KILL after a bounded wait.
+///   persist        `file` (a bare name in state_dir), `content`.
+///   holdings       `address`* as resources name them, `group`* in the same order.
+///   goodbye        the master leaves on purpose: exit when nothing runs, do not release.
+/// To the master:
+///   runner_state   first after ready: `running`* tickets still running (adopted runner only),
+///                  `held`* "group-key resource-index state" from the ledger.
+///   action_done    `ticket`, `end` (exited|signaled|missing|timed_out), `code`, `output`.
+///   client_done    `ticket`, `end`, `code`; a hook reports action_done.
+///   address_lost   `group`, `address`, `text`.
+///   log            `level`, `text`.
+int runner_main();
+
+}  // namespace hb::status

@@ -1,0 +1,35 @@
+// surroundings: what every part of the runner gets from it: settings, loop, a way to the master
+#include "status/surroundings.hpp"
+
+namespace hb::status {
+
+core::Result<RunnerSettings> settings_of(const core::Message& config) {
+  RunnerSettings settings;
+  for (std::size_t i = 0; i < config.size(); ++i) {
+    const core::Field field = config[i];
+    if (field.name == "env") {
+      const auto equals = field.value.find('=');
+      const bool is_setting = equals != field.value.npos && equals != 0;
+      if (is_setting && field.value.find('\0') == field.value.npos)
+        settings.environment.emplace_back(field.value);
+    }
+    if (field.name == "path") settings.path.emplace_back(field.value);
+  }
+  settings.rc_dir = config.text_or_empty("rc_dir");
+  settings.harc = config.text_or_empty("harc");
+  settings.workdir = config.text_or_empty("workdir");
+  settings.state_dir = config.text_or_empty("state_dir");
+  settings.ledger = config.text_or_empty("ledger");
+  settings.logfile = config.text_or_empty("logfile");
+  settings.debugfile = config.text_or_empty("debugfile");
+  settings.node = config.text_or_empty("node");
+  if (settings.path.empty()) return core::Error{"runner_config: no path"};
+  if (settings.ledger.empty()) return core::Error{"runner_config: no ledger"};
+  const auto deadtime = config.decimal("deadtime");
+  constexpr std::uint64_t longest = 24ULL * 3600 * 1000;
+  if (!deadtime || *deadtime > longest) return core::Error{"runner_config: no usable deadtime"};
+  settings.deadtime = std::chrono::milliseconds(static_cast<std::int64_t>(*deadtime));
+  return settings;
+}
+
+}  // namespace hb::status

@@ -1,0 +1,39 @@
+// surroundings: what every part of the runner gets from it: settings, loop, a way to the master
+#pragma once
+
+#include "core/engine_io.hpp"
+#include "core/message.hpp"
+#include "core/result.hpp"
+#include "core/types.hpp"
+#include "ipc/record.hpp"
+#include "os/loop.hpp"
+#include "status/log_files.hpp"
+
+#include <functional>
+#include <string>
+#include <string_view>
+#include <vector>
+
+namespace hb::status {
+
+/// The record runner_config, checked.
+struct RunnerSettings {
+  std::vector<std::string> environment;  ///< NAME=value: the whole environment of scripts
+  std::vector<std::string> path;         ///< folders of resource scripts, in order
+  std::string rc_dir, harc, workdir, state_dir, ledger, logfile, debugfile, node;
+  core::Duration deadtime{};
+};
+/// An Error names the field that is missing or wrong.
+[[nodiscard]] core::Result<RunnerSettings> settings_of(const core::Message& config);
+
+/// One for the whole runner; outlives its parts. Single-threaded.
+struct Surroundings {
+  os::Loop& loop;
+  RunnerSettings settings;
+  LogFiles files;
+  /// A record for the master; kept if there is no room now.
+  std::function<void(ipc::RecordType, const core::Message&)> send;
+  std::function<void(core::LogLevel, std::string_view)> log;
+};
+
+}  // namespace hb::status

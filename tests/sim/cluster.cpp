@@ -1,0 +1,236 @@
+// cluster: one run: hosts, network, a plan of faults, quiet, and the verdict
+#include "tests/sim/cluster.hpp"
+
+#include <array>
+#include <utility>
+
+namespace hb::sim {
+
+namespace {
+
+using namespace std::chrono_literals;
+
+constexpr Duration fault_time = 30s;
+constexpr Duration quiet_time = 75s;
+constexpr std::size_t link_count = 2;
+
+class Cluster {
+ public:
+  Cluster(std::uint64_t seed, bool verbose, Probes& probes);
+  Outcome run();
+
+ private:
+  void configure();
+  void next_fault();
+  void fault_of_host(Host& host);
+  void fault_of_network();
+  void fault_of_link(std::uint64_t kind, NodeId from, NodeId to, core::LinkId link);
+  void watch();
+  Host& any_host() { return *hosts_[world_.random.below(hosts_.size())]; }
+  NodeId any_node() {
+    return NodeId{static_cast<std::uint16_t>(world_.random.below(hosts_.size()))};
+  }
+  /// A fault ends after a while, unless quiet came first.
+  void later(Duration low, Duration high, std::function<void()> what) {
+    world_.after(world_.between(low, high), std::move(what));
+  }
+
+  World world_;
+  Site site_;
+  std::optional<Network> network_;
+  std::vector<std::unique_ptr<Host>> hosts_;
+  std::optional<Invariants> invariants_;
+  Instant quiet_at_ = World::start + fault_time;
+  Duration pace_{};
+  std::uint64_t client_number_ = 0;
+};
+
+Cluster::Cluster(std::uint64_t seed, bool verbose, Probes& probes)
+    : world_(seed * 0x9e3779b97f4a7c15ULL + 1, verbose, probes) {
+  configure();
+  const std::size_t count = site_.config.nodes.size();
+  network_.emplace(world_, count, link_count,
+                   [this](NodeId from, NodeId to, core::LinkId link, core::Bytes bytes) {
+                     hosts_[to.value]->arrive(from, link, bytes);
+                   });
+  invariants_.emplace(world_, site_, *network_, hosts_);
+  hosts_.resize(count);
+  for (std::size_t i = 0; i < count; ++i) {
+    hosts_[i] = std::make_unique<Host>(world_, site_, NodeId{static_cast<std::uint16_t>(i)},
+                                       *network_, *invariants_);
+  }
+}
+
+void Cluster::configure() {
+  core::Config& config = site_.config;
+  const std::uint64_t draw = world_.random.below(10);
+  const std::size_t count = draw < 7 ? 2 : draw < 9 ? 3 : 4;
+  for (std::size_t i = 0; i < count; ++i) {
+    config.nodes.push_back({fmt::format("n{}", i + 1), core::NodeType::normal});
+  }
+  config.node_name = "n1";
+  for (std::size_t l = 0; l < link_count; ++l) {
+    core::MediumConfig medium;
+    medium.type = core::MediumType::bcast;
+    medium.interface = fmt::format("eth{}", l);
+    config.media.push_back(medium);
+  }
+  config.keepalive = 250ms;
+  config.deadtime = 1200ms;
+  config.warntime = 600ms;
+  config.initdead = 2500ms;
+  config.msgfmt = core::MessageFormat::netstring;
+  constexpr std::array modes = {core::AutoFailback::on, core::AutoFailback::off,
+                                core::AutoFailback::legacy};
+  config.auto_failback = modes[world_.random.below(modes.size())];
+  const std::size_t groups = 1 + world_.random.below(4);
+  for (std::size_t g = 0; g < groups; ++g) {
+    core::Group group;
+    group.home = NodeId{static_cast<std::uint16_t>(world_.random.below(count))};
+    const std::size_t resources = 1 + world_.random.below(3);
+    for (std::size_t r = 0; r < resources; ++r) {
+      group.resources.push_back({fmt::format("Sim::{}-{}", g, r), "Sim", {fmt::format("{}", r)}});
+    }
+    site_.groups.push_back(std::move(group));
+  }
+  constexpr std::array paces = {Duration{100s}, Duration{4s}, Duration{1500ms}};
+  pace_ = paces[world_.random.below(paces.size())];
+}
+
+void Cluster::watch() {
+  invariants_->changed();
+  invariants_->check_rates(World::start + fault_time);
+  world_.after(500ms, [this] { watch(); });
+}
+
+void Cluster::fault_of_host(Host& host) {
+  if (!host.is_on()) return host.power_on();
+  switch (world_.random.below(10)) {
+    case 0:
+    case 1: {
+      host.power_off();
+      return later(100ms, 12s, [&host] { host.power_on(); });
+    }
+    case 2: return host.pause(world_.between(100ms, 4s), Host::Pause::process);
+    case 3: return host.pause(world_.between(100ms, 4s), Host::Pause::machine);
+    case 4: {
+      host.terminate();
+      return later(3s, 15s, [this, &host] {
+        if (host.has_daemon()) return;
+        host.power_off();
+        host.power_on();
+      });
+    }
+    case 5: {
+      if (host.has_daemon()) break;
+      host.power_off();  // the daemon had been stopped
+      return host.power_on();
+    }
+    default: break;
+  }
+  constexpr std::array<std::string_view, 5> sets = {"all", "local", "foreign", "failback", "all"};
+  const std::string_view set = sets[world_.random.below(sets.size())];
+  if (world_.chance(600)) {
+    host.command(fmt::format("t=ask_resources rsc_hold={} info=me",
+                             set == "failback" ? "foreign" : set));
+  } else {
+    host.command(fmt::format("t=hb_takeover rsc_hold={}", set));
+  }
+}
+
+void Cluster::fault_of_link(std::uint64_t kind, NodeId from, NodeId to, core::LinkId link) {
+  Path& path = network_->path(from, to, link);
+  switch (kind) {
+    case 0: path.cut = true; break;
+    case 1: path.lost = 50 + world_.random.below(400); break;
+    case 2: path.doubled = 300; break;
+    case 3:
+      path.late = 300;
+      path.lateness = world_.between(1ms, 400ms);
+      break;
+    default: path.delay = world_.between(1ms, 60ms); break;
+  }
+}
+
+void Cluster::fault_of_network() {
+  const NodeId from = any_node(), to = any_node();
+  if (from == to) return;
+  const std::uint64_t kind = world_.random.below(5);
+  const bool both_ways = world_.chance(600), all_links = world_.chance(600);
+  if (kind == 0 && !both_ways) world_.probes.hit("one-way-cut");
+  world_.trace("network: fault {} from {} to {}, both ways {}, all links {}", kind, from.value,
+               to.value, both_ways, all_links);
+  for (std::size_t l = 0; l < (all_links ? link_count : 1); ++l) {
+    const core::LinkId link{static_cast<std::uint16_t>(l)};
+    fault_of_link(kind, from, to, link);
+    if (both_ways) fault_of_link(kind, to, from, link);
+  }
+  invariants_->changed();
+  later(300ms, 10s, [this, from, to] {
+    world_.trace("network: {} and {} as new", from.value, to.value);
+    for (std::size_t l = 0; l < link_count; ++l) {
+      const core::LinkId link{static_cast<std::uint16_t>(l)};
+      network_->path(from, to, link) = network_->path(to, from, link) = Path{};
+    }
+    invariants_->changed();
+  });
+}
+
+void Cluster::next_fault() {
+  if (world_.now >= quiet_at_) return;
+  switch (world_.random.below(8)) {
+    case 0:
+    case 1:
+    case 2: fault_of_host(any_host()); break;
+    case 3:
+    case 4:
+    case 5: fault_of_network(); break;
+    case 6: {  // an attacker plays back what he recorded, or invents
+      std::string frame = network_->recording();
+      if (world_.chance(300) && frame.size() > 20) frame[world_.random.below(frame.size())] ^= 1;
+      any_host().arrive(core::no_node, core::LinkId{}, core::as_bytes(frame));
+      break;
+    }
+    default: {  // a client is busy; seldom so busy that it must be held back
+      Host& host = any_host();
+      const std::uint64_t burst = world_.chance(60) ? 320 : 12;
+      for (std::uint64_t i = 0; i < burst; ++i) host.client_send(++client_number_);
+    }
+  }
+  later(pace_ / 4, pace_, [this] { next_fault(); });
+}
+
+Outcome Cluster::run() {
+  const bool alone = world_.chance(100);
+  if (alone) world_.probes.hit("cold-start-alone");
+  for (std::size_t i = 0; i < hosts_.size(); ++i) {
+    if (alone && i > 0) continue;
+    Host& host = *hosts_[i];
+    later(0ms, world_.chance(500) ? 10ms : 4s, [&host] { host.power_on(); });
+  }
+  later(500ms, 5s, [this] { next_fault(); });
+  watch();
+  world_.run_until(quiet_at_);
+  world_.trace("quiet");
+  site_.faults = false;
+  network_->heal();
+  invariants_->changed();
+  // Faults that were to end later end now or are void; everybody is switched on.
+  world_.run_until(quiet_at_ + 16s);
+  network_->heal();
+  for (const auto& host : hosts_) {
+    if (!host->has_daemon()) host->power_off();
+    host->power_on();
+  }
+  world_.run_until(quiet_at_ + quiet_time);
+  if (world_.failure.empty()) invariants_->check_after_quiet();
+  return {world_.failure, world_.hash};
+}
+
+}  // namespace
+
+Outcome run_cluster(std::uint64_t seed, bool verbose, Probes& probes) {
+  return Cluster{seed, verbose, probes}.run();
+}
+
+}  // namespace hb::sim

@@ -1,0 +1,135 @@
+// host: one machine of the model: clock, disk, daemon, scripts and their real effects
+#pragma once
+
+#include "core/engine.hpp"
+#include "tests/sim/network.hpp"
+#include "tests/sim/world.hpp"
+
+#include <functional>
+#include <memory>
+#include <optional>
+#include <string>
+#include <vector>
+
+namespace hb::sim {
+
+/// What the run has in common for all hosts.
+struct Site {
+  core::Config config;             ///< node_name is set by each host
+  std::vector<core::Group> groups;
+  bool faults = true;              ///< scripts may be slow, hang or fail
+};
+
+/// What the invariants want to know, as it happens.
+struct Watcher {
+  virtual ~Watcher() = default;
+  virtual void changed() = 0;  ///< something runs or ended, or a host came or went
+  virtual void declared_dead(NodeId judge, NodeId node) = 0;
+  virtual void delivered(NodeId to, const core::Message& message) = 0;
+};
+
+class Host {
+ public:
+  Host(World& world, const Site& site, NodeId id, Network& network, Watcher& watcher);
+
+  // faults and commands
+  void power_on();
+  void power_off();
+  enum class Pause { process, machine };  ///< a stopped process still has its socket buffer
+  void pause(Duration length, Pause kind);
+  void terminate();                       ///< SIGTERM
+  void command(std::string_view text);    ///< one message for the FIFO
+  void client_send(std::uint64_t number); ///< a numbered message of an API client
+  /// A frame reaches our network card; `from` is no_node for what an attacker plays back.
+  void arrive(NodeId from, core::LinkId link, core::Bytes bytes);
+
+  // what is true, not what is announced
+  [[nodiscard]] bool is_on() const { return on_; }
+  [[nodiscard]] bool has_daemon() const { return engine_ != nullptr; }
+  [[nodiscard]] bool is_paused() const { return paused_; }
+  [[nodiscard]] bool is_stopping() const { return stopping_; }
+  /// Any resource of the group runs, or may run, here.
+  [[nodiscard]] bool runs(core::GroupId group) const;
+  /// All resources of the group run here.
+  [[nodiscard]] bool serves(core::GroupId group) const;
+  [[nodiscard]] bool has_script(core::GroupId group) const;
+  [[nodiscard]] const core::Engine* engine() const { return engine_.get(); }
+  [[nodiscard]] bool is_active() const;
+  /// The same before the present step, whose outputs are being carried out.
+  [[nodiscard]] bool was_active() const { return was_active_; }
+  [[nodiscard]] NodeId id() const { return id_; }
+  [[nodiscard]] Instant last_pause_end() const { return last_pause_end_; }
+  [[nodiscard]] Instant daemon_started() const { return daemon_started_; }
+  /// Local time that has passed between two moments of world time.
+  [[nodiscard]] Duration local_span(Instant from, Instant to) const;
+  /// When the last status of a node reached this host's socket (world time).
+  [[nodiscard]] Instant last_status(NodeId node) const { return heard_[node.value].at; }
+
+ private:
+  struct Script {
+    core::Ticket ticket;
+    core::GroupId group;
+    std::uint16_t resource;
+    core::Operation operation;
+    std::uint64_t serial;
+  };
+  struct Frame {
+    core::LinkId link;
+    std::string bytes;
+    Instant rx_time;  // world
+  };
+  void start_daemon();
+  void end_daemon();
+  void turn();
+  void wake(Duration latency);
+  void step(const core::Input& input);
+  void apply(const core::Outputs& outputs);
+  void arm();
+  void run(const core::RunAction& action);
+  void finish(std::uint64_t serial, core::ActionEnd end, int code);
+  void kill(core::Ticket ticket);
+  void note_client(const core::ToClients& event);
+  [[nodiscard]] core::Now local_now() const;
+  [[nodiscard]] Instant to_local(Instant world) const;
+  [[nodiscard]] Instant to_world(Instant local) const;
+  std::uint8_t& effect(core::GroupId group, std::uint16_t resource) {
+    return effects_[group.value][resource];
+  }
+
+  World& world_;
+  const Site& site_;
+  const NodeId id_;
+  Network& network_;
+  Watcher& watcher_;
+
+  // the disk
+  std::uint64_t generation_ = 0;
+  std::string peers_file_;
+
+  bool on_ = false, paused_ = false, stopping_ = false, was_active_ = false;
+  Pause pause_kind_ = Pause::process;
+  Instant booted_{}, last_pause_end_{}, daemon_started_{};
+  std::int64_t drift_ppm_ = 0;
+  std::uint64_t life_ = 0;  // events of an earlier life of the daemon are void
+  std::unique_ptr<core::Engine> engine_;
+  std::vector<Frame> socket_;
+  Instant asked_ = core::never;  // local
+  std::uint64_t alarm_ = 0;
+  bool turn_due_ = false;
+  std::vector<core::ActionDone> done_;
+  std::vector<std::string> fifo_;
+  std::vector<std::string> client_;
+  bool terminate_ = false;
+
+  std::vector<Script> scripts_;
+  std::uint64_t last_serial_ = 0;
+  std::vector<std::vector<std::uint8_t>> effects_;  // group, resource: really running
+  struct Heard {
+    std::uint64_t generation = 0, seqno = 0;
+    Instant at{};
+  };
+  void note_status(NodeId from, core::Bytes bytes);
+  std::vector<Heard> heard_;
+};
+
+}  // namespace hb::sim

@@ -1,0 +1,139 @@
+// invariants: what must hold in every run, checked while it happens and after quiet
+#include "tests/sim/invariants.hpp"
+
+#include <algorithm>
+
+namespace hb::sim {
+
+namespace {
+
+using namespace std::chrono_literals;
+
+/// Two hosts that have been talking for so long know everything of each other: from here on a
+/// group must not begin to run on both.
+constexpr Duration settled = 3s;
+/// When two hosts that ran the same group can talk again, one must have released it within this:
+/// detection, then slow, failing or hanging stops of the model.
+constexpr Duration release_bound = 35s;
+/// The bound for the lateness of a verdict, and what the model itself adds to it.
+constexpr Duration verdict_bound = 5ms;
+constexpr Duration scheduler_bound = 21ms;
+
+}  // namespace
+
+Invariants::Invariants(World& world, const Site& site, Network& network,
+                       const std::vector<std::unique_ptr<Host>>& hosts)
+    : world_(world), site_(site), network_(network), hosts_(hosts) {}
+
+bool Invariants::can_talk(const Host& a, const Host& b) const {
+  return a.has_daemon() && b.has_daemon() && !a.is_paused() && !b.is_paused() && a.is_active() &&
+         b.is_active() && network_.connected(a.id(), b.id());
+}
+
+void Invariants::changed() {
+  for (std::size_t i = 0; i < hosts_.size(); ++i) {
+    for (std::size_t j = i + 1; j < hosts_.size(); ++j) {
+      if (hosts_[i] && hosts_[j]) check_pair(*hosts_[i], *hosts_[j]);
+    }
+  }
+}
+
+void Invariants::check_pair(const Host& a, const Host& b) {
+  Pair& pair = pairs_[{a.id().value, b.id().value}];
+  const bool talking = can_talk(a, b);
+  if (talking && !pair.talking) pair.talking_since = world_.now;
+  pair.talking = talking;
+  for (std::size_t g = 0; g < site_.groups.size(); ++g) {
+    const core::GroupId group{static_cast<std::uint16_t>(g)};
+    const auto known = pair.shared_since.find(group.value);
+    if (!a.runs(group) || !b.runs(group)) {
+      if (known != pair.shared_since.end()) pair.shared_since.erase(known);
+      continue;
+    }
+    if (known == pair.shared_since.end()) {
+      pair.shared_since[group.value] = world_.now;
+      if (talking && world_.now - pair.talking_since > settled) {
+        return world_.fail("group {} began to run on hosts {} and {}, which were talking", g,
+                           a.id().value, b.id().value);
+      }
+      continue;
+    }
+    const Instant since = std::max(known->second, pair.talking_since);
+    if (talking && world_.now - since > release_bound) {
+      return world_.fail("group {} runs on hosts {} and {} for {} ms although they can talk", g,
+                         a.id().value, b.id().value, (world_.now - since) / 1ms);
+    }
+  }
+}
+
+void Invariants::declared_dead(NodeId judge, NodeId node) {
+  const Host& host = *hosts_[judge.value];
+  const bool up = host.was_active();
+  const Duration limit = up ? site_.config.deadtime : site_.config.initdead;
+  const Instant heard = host.last_status(node);
+  const Duration silence = host.local_span(heard, world_.now);
+  if (silence + 2us < limit) {  // rounding of two clocks
+    return world_.fail("host {} declared {} dead after only {} us of silence", judge.value,
+                       node.value, silence / 1us);
+  }
+  // Late only if it was not running, or if the wait began with the longer initdead.
+  const bool was_away = world_.now - host.last_pause_end() < 2 * limit;
+  const bool fresh = world_.now - host.daemon_started() < site_.config.initdead + 2 * limit;
+  if (!was_away && !fresh && silence > limit + verdict_bound + scheduler_bound) {
+    world_.fail("host {} declared {} dead {} us too late", judge.value, node.value,
+                (silence - limit) / 1us);
+  }
+}
+
+void Invariants::delivered(NodeId to, const core::Message& message) {
+  const auto number = message.decimal("number");
+  const auto generation = message.hex("hg");
+  if (!number || !generation) return world_.fail("a client message lost its fields");
+  const auto life = hosts_[to.value]->daemon_started().time_since_epoch().count();
+  if (!seen_.emplace(to.value, life, message.text_or_empty("src"), *generation, *number).second) {
+    world_.fail("host {} delivered message {} of {} twice", to.value, *number,
+                message.text_or_empty("src"));
+  }
+}
+
+void Invariants::check_after_quiet() {
+  for (const auto& host : hosts_) {
+    if (!host->is_active()) return world_.fail("host {} is not active after quiet", host->id().value);
+    const core::Snapshot& view = host->engine()->snapshot();
+    for (std::size_t n = 0; n < view.node_count; ++n) {
+      if (view.nodes[n].status != core::NodeStatus::active) {
+        return world_.fail("host {} holds node {} for {} after quiet", host->id().value, n,
+                           core::name_of(view.nodes[n].status));
+      }
+    }
+    if (view.holding == core::Holding::transition) {
+      return world_.fail("host {} is still in transition after quiet", host->id().value);
+    }
+  }
+  for (std::size_t g = 0; g < site_.groups.size(); ++g) {
+    const core::GroupId group{static_cast<std::uint16_t>(g)};
+    const auto running =
+        std::ranges::count_if(hosts_, [&](const auto& host) { return host->runs(group); });
+    const auto serving =
+        std::ranges::count_if(hosts_, [&](const auto& host) { return host->serves(group); });
+    if (running != 1 || serving != 1) {
+      return world_.fail("after quiet group {} runs on {} hosts, completely on {}", g, running,
+                         serving);
+    }
+  }
+}
+
+void Invariants::check_rates(Instant since) {
+  const double seconds = World::seconds(world_.now) - World::seconds(since);
+  const auto beats = static_cast<double>(1s / site_.config.keepalive);
+  for (const auto& host : hosts_) {
+    if (!host->engine() || host->daemon_started() > since) continue;
+    const auto sent = static_cast<double>(host->engine()->counters()[core::Counter::frames_out]);
+    const double life = World::seconds(world_.now) - World::seconds(host->daemon_started());
+    if (seconds > 5 && sent > (2 * beats + 20) * life + 2000) {
+      return world_.fail("host {} sent {} frames in {} s", host->id().value, sent, life);
+    }
+  }
+}
+
+}  // namespace hb::sim

@@ -1,0 +1,50 @@
+// invariants: what must hold in every run, checked while it happens and after quiet
+#pragma once
+
+#include "tests/sim/host.hpp"
+
+#include <map>
+#include <memory>
+#include <set>
+#include <tuple>
+#include <vector>
+
+namespace hb::sim {
+
+/// - No group runs on two hosts that could talk all the while; after a cut, not beyond a bound.
+/// - Nobody is declared dead before a dead time of silence, and no later than 5 ms after it.
+/// - A message is delivered at most once.
+/// - After quiet each group runs completely on exactly one host, and all views agree.
+class Invariants final : public Watcher {
+ public:
+  Invariants(World& world, const Site& site, Network& network,
+             const std::vector<std::unique_ptr<Host>>& hosts);
+
+  void changed() override;
+  void declared_dead(NodeId judge, NodeId node) override;
+  void delivered(NodeId to, const core::Message& message) override;
+
+  void check_after_quiet();
+  /// No host sends more than the protocol needs (no storms).
+  void check_rates(Instant since);
+
+ private:
+  void check_pair(const Host& a, const Host& b);
+  [[nodiscard]] bool can_talk(const Host& a, const Host& b) const;
+
+  World& world_;
+  const Site& site_;
+  Network& network_;
+  const std::vector<std::unique_ptr<Host>>& hosts_;
+  struct Pair {
+    bool talking = false;
+    Instant talking_since{};
+    std::map<std::uint16_t, Instant> shared_since;  // group
+  };
+  std::map<std::pair<std::uint16_t, std::uint16_t>, Pair> pairs_;
+  /// Receiver, its life, sender, sender's generation, number.
+  std::set<std::tuple<std::uint16_t, std::int64_t, std::string, std::uint64_t, std::uint64_t>>
+      seen_;
+};
+
+}  // namespace hb::sim

@@ -1,0 +1,94 @@
+// probe: rare paths that a campaign must have walked
+#include "tests/sim/probe.hpp"
+
+#include "core/result.hpp"
+
+#include <fmt/core.h>
+
+#include <array>
+
+namespace hb::sim {
+
+namespace {
+
+/// Name and the log text that shows it; an empty text: hit() by the simulator.
+struct Probe {
+  std::string_view name, log;
+};
+constexpr std::array probes = {
+    Probe{"lost", " lost packet(s) for ["},
+    Probe{"recovered", "No pkts missing from "},
+    Probe{"lost-a-lot", "lost a lot of packets!"},
+    Probe{"late", "Late heartbeat: Node "},
+    Probe{"dead", ": is dead"},
+    Probe{"restart-seen", "Heartbeat restart on node "},
+    Probe{"partition-healed", " returning after partition."},
+    Probe{"own-pause", "This node did not run for "},
+    Probe{"link-dead", " dead."},
+    Probe{"link-up", " up."},
+    Probe{"standby", " wants to go standby ["},
+    Probe{"standby-done", "Standby resource acquisition done ["},
+    Probe{"standby-unanswered", "No reply to standby request."},
+    Probe{"standby-in-flux", "ignored.  Other side is in flux."},
+    Probe{"takeover", "mach_down takeover complete."},
+    Probe{"shutdown-notice", "Received shutdown notice from "},
+    Probe{"relinquished", "All HA resources relinquished."},
+    Probe{"shutdown-complete", " Heartbeat shutdown complete."},
+    Probe{"start-failed", "Giving up resources due to failure of "},
+    Probe{"stop-retried", "Retrying failed stop operation ["},
+    Probe{"gave-up", " gave up resources."},
+    Probe{"replay-refused", "attempted replay attack"},
+    Probe{"forged-refused", "do authkeys agree on all nodes?"},
+    Probe{"cold-start-alone", ""},
+    Probe{"process-paused", ""},
+    Probe{"machine-paused", ""},
+    Probe{"one-way-cut", ""},
+    Probe{"reordered", ""},
+    Probe{"duplicated", ""},
+    Probe{"power-off", ""},
+    Probe{"script-hung", ""},
+    Probe{"script-failed", ""},
+    Probe{"clients-paused", ""},
+    Probe{"rexmit-refused", ""},
+    Probe{"stopped-early", ""},
+};
+
+}  // namespace
+
+Probes::Probes() : counts_(probes.size(), 0) {}
+
+void Probes::saw_log(std::string_view line) {
+  for (std::size_t i = 0; i < probes.size(); ++i) {
+    if (!probes[i].log.empty() && line.find(probes[i].log) != std::string_view::npos) ++counts_[i];
+  }
+}
+
+void Probes::hit(std::string_view name) {
+  for (std::size_t i = 0; i < probes.size(); ++i) {
+    if (probes[i].name == name) {
+      ++counts_[i];
+      return;
+    }
+  }
+  ENSURE(!"a probe of this name");
+}
+
+void Probes::merge(const std::vector<std::uint64_t>& counts) {
+  for (std::size_t i = 0; i < counts.size() && i < counts_.size(); ++i) counts_[i] += counts[i];
+}
+
+std::vector<std::string> Probes::never_hit() const {
+  std::vector<std::string> names;
+  for (std::size_t i = 0; i < counts_.size(); ++i) {
+    if (counts_[i] == 0) names.emplace_back(probes[i].name);
+  }
+  return names;
+}
+
+void Probes::print() const {
+  for (std::size_t i = 0; i < counts_.size(); ++i) {
+    fmt::print("  {:<20} {:>9}\n", probes[i].name, counts_[i]);
+  }
+}
+
+}  // namespace hb::sim

@@ -1,0 +1,59 @@
+# peer: Debian's heartbeat 3.0.6, fetched and unpacked for lab hosts, never installed on the machine
+import fcntl
+import os
+import shutil
+import subprocess
+
+HERE = os.path.dirname(os.path.abspath(__file__))
+TOP = os.path.dirname(os.path.dirname(HERE))
+CACHE = f'{TOP}/build/peer'
+MERGED = ('bin', 'sbin', 'lib', 'lib32', 'lib64', 'libx32')  # these are links into /usr today
+HACLIENT = 991  # group of the hosts' own /etc/group
+
+
+def fetch_debian():
+    """Returns the folder of an unpacked heartbeat 3.0.6 with all that this machine lacks for it."""
+    root = f'{CACHE}/root'
+    os.makedirs(CACHE, exist_ok=True)
+    with open(f'{CACHE}/lock', 'w') as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)  # two test runs may start at once
+        if not os.path.exists(f'{root}/usr/libexec/heartbeat/heartbeat'):
+            _download()
+            _unpack(root)
+    return root
+
+
+def _download():
+    archives = f'{CACHE}/deb'
+    os.makedirs(f'{archives}/partial', exist_ok=True)
+    command = ['apt-get', 'install', '-qq', '-y', '--no-install-recommends', '--download-only',
+               '-o', f'Dir::Cache::archives={archives}', 'heartbeat']
+    answer = subprocess.run(command, capture_output=True, text=True)
+    if answer.returncode != 0:  # a bare machine has no package lists yet
+        subprocess.run(['apt-get', 'update', '-qq'], check=True)
+        answer = subprocess.run(command, capture_output=True, text=True)
+    if answer.returncode != 0:
+        raise RuntimeError(f'cannot download heartbeat 3.0.6: {answer.stderr.strip()}')
+
+
+def _unpack(root):
+    fresh = f'{root}.new'
+    shutil.rmtree(fresh, ignore_errors=True)
+    for name in sorted(os.listdir(f'{CACHE}/deb')):
+        if name.endswith('.deb'):
+            subprocess.run(['dpkg-deb', '-x', f'{CACHE}/deb/{name}', fresh], check=True)
+    for name in MERGED:
+        if os.path.isdir(f'{fresh}/{name}') and not os.path.islink(f'{fresh}/{name}'):
+            shutil.copytree(f'{fresh}/{name}', f'{fresh}/usr/{name}', symlinks=True,
+                            dirs_exist_ok=True)
+            shutil.rmtree(f'{fresh}/{name}')
+    shutil.rmtree(root, ignore_errors=True)
+    os.rename(fresh, root)
+
+
+def set_group_id(root):
+    """cl_status runs with the group that may enter /run/heartbeat, as its package arranges."""
+    program = f'{root}/usr/bin/cl_status'
+    if os.path.exists(program):
+        os.chown(program, 0, HACLIENT)
+        os.chmod(program, 0o2555)

@@ -1,0 +1,3 @@
+// main: runs every doctest case of the unit tests
+#define DOCTEST_CONFIG_IMPLEMENT_WITH_MAIN
+#include <doctest/doctest.h>

@@ -1,0 +1,10 @@
+// writer: the role main of a link's writer process: ring to socket
+#pragma once
+
+namespace hb::writers {
+
+/// Fixed descriptors: those of ipc::Channel, and 6 = the connected sending socket. Write errors
+/// go up as link_error records, the same error at most once a second. Returns the exit code.
+int writer_main();
+
+}  // namespace hb::writers
