@@ -30,6 +30,7 @@ CORE := \
   core/ha_cf_clients.cpp \
   core/ha_cf_directives.cpp \
   core/ha_cf_media.cpp \
+  core/ha_cf_ping.cpp \
   core/haresources.cpp \
   core/header.cpp \
   core/health.cpp \

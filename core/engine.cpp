@@ -352,6 +352,9 @@ const Snapshot& Engine::snapshot() const { return parts_->snapshot_; }
 const Counters& Engine::counters() const { return parts_->counters_; }
 const Config& Engine::config() const { return parts_->config_; }
 const std::vector<Group>& Engine::groups() const { return parts_->groups_; }
-void Engine::exchange_keys(KeyRing keys) { parts_->keys_ = std::move(keys); }
+void Engine::exchange_keys(KeyRing keys) {
+  parts_->keys_ = std::move(keys);
+  for (Parts::Peer& each : parts_->peers_) each.last_frame.clear();
+}
 
 }  // namespace hb::core

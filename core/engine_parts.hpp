@@ -56,6 +56,8 @@ struct Engine::Parts final : ResourceSink {
     std::uint16_t weight = 100;
     FixedText<40> site;
     std::vector<Held> held;     ///< ascending
+    std::string last_frame;     ///< the bytes of the last fresh one, already verified
+    Seqno last_frame_seqno;
   };
   struct Client {
     ClientId id;
@@ -85,6 +87,7 @@ struct Engine::Parts final : ResourceSink {
 
   // ---- what arrives (engine_receive.cpp)
   void receive(const FrameArrived& frame);
+  [[nodiscard]] bool receive_copy(const FrameArrived& frame);
   void receive_ping(const Header& header, NodeId node, const FrameArrived& frame);
   void receive_own(const Header& header, const FrameArrived& frame);
   void receive_unsequenced(const Header& header, NodeId node, const FrameArrived& frame);
@@ -106,7 +109,8 @@ struct Engine::Parts final : ResourceSink {
   [[nodiscard]] std::optional<NodeId> node_named(std::string_view name) const;
 
   // ---- what leaves (engine_send.cpp)
-  void transmit(Message& message, NodeId dest = no_node);
+  enum class Loop : std::uint8_t { back, not_back };
+  void transmit(Message& message, NodeId dest = no_node, Loop loop = Loop::back);
   void transmit_unsequenced(Message& message, NodeId dest);
   [[nodiscard]] bool encode(Message& message, std::string& out);
   void send_status();

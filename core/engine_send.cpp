@@ -44,7 +44,7 @@ bool Engine::Parts::encode(Message& message, std::string& out) {
   return false;
 }
 
-void Engine::Parts::transmit(Message& message, NodeId dest) {
+void Engine::Parts::transmit(Message& message, NodeId dest, Loop loop) {
   if (dest != no_node && !message.find("dest")) message.add("dest", name(dest));
   if (message.type().starts_with("NS_")) return transmit_unsequenced(message, dest);
   stamp_sequenced(message, stamp(dest));
@@ -57,8 +57,10 @@ void Engine::Parts::transmit(Message& message, NodeId dest) {
   outputs_.add(Send{cluster_links_, bytes});
   // A message is processed by its sender too, after it has left: order on the wire is order of
   // numbers (3.0.6 does it the other way round, wire-protocol §5.5).
-  if (looped_count_ == looped_.size()) looped_.emplace_back();
-  looped_[looped_count_++] = message;
+  if (loop == Loop::back) {
+    if (looped_count_ == looped_.size()) looped_.emplace_back();
+    looped_[looped_count_++] = message;
+  }
   update_flow();
 }
 
@@ -82,9 +84,7 @@ void Engine::Parts::send_status() {
   message.add("protocol", "1");
   // 3.0.6 ignores it; a Systole knows by it that it need not wait as 3.0.6 does.
   message.add("systole", "1");
-  const std::size_t looped_before = looped_count_;
-  transmit(message);
-  looped_count_ = looped_before;  // a status of our own tells us nothing
+  transmit(message, no_node, Loop::not_back);  // a status of our own tells us nothing
   last_status_at_ = now_.instant;
   history_.release(acknowledged(), now_.instant);
   if ((wanted_classes_ & client_class::heartbeat) != 0) {

@@ -22,6 +22,9 @@ constexpr std::array<std::string_view, 4> foreign_media{"hbaping", "rds", "tipc"
 /// As many edits as make a name look like another one.
 constexpr std::size_t typing_errors = 2;
 
+constexpr auto tables = {setting_directives, medium_directives, ping_directives,
+                         client_directives};
+
 const Directive* find_in(std::span<const Directive> table, std::string_view name) {
   const auto found = std::find_if(table.begin(), table.end(),
                                   [&](const Directive& entry) { return entry.name == name; });
@@ -29,8 +32,8 @@ const Directive* find_in(std::span<const Directive> table, std::string_view name
 }
 
 const Directive* find_directive(std::string_view name) {
-  for (const auto table : {setting_directives(), medium_directives(), client_directives()}) {
-    if (const Directive* found = find_in(table, name)) return found;
+  for (const auto table : tables) {
+    if (const Directive* found = find_in(table(), name)) return found;
   }
   return nullptr;
 }
@@ -57,8 +60,8 @@ std::string suggestion_for(std::string_view name) {
   const std::string given = lower(name.substr(0, name.find('=')));
   std::string_view best;
   std::size_t best_distance = typing_errors + 1;
-  for (const auto table : {setting_directives(), medium_directives(), client_directives()}) {
-    for (const Directive& directive : table) {
+  for (const auto table : tables) {
+    for (const Directive& directive : table()) {
       const std::size_t edits = distance(given, directive.name);
       if (edits < best_distance && edits * 2 < directive.name.size()) {
         best = directive.name;

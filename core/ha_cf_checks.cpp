@@ -94,10 +94,10 @@ void refuse_value(State& state, std::string_view directive, std::string text,
 void check_media(State& state) {
   if (!state.config.media.empty()) return;
   // A medium line that was refused has its own message.
-  for (const Directive& directive : medium_directives()) {
-    if (directive.name != "udpport" && directive.name != "baud" &&
-        state.line_of(directive.name) != 0) {
-      return;
+  for (const auto table : {medium_directives(), ping_directives()}) {
+    for (const Directive& directive : table) {
+      const bool is_setting = directive.record == Record::parameter;  // udpport, baud
+      if (!is_setting && state.line_of(directive.name) != 0) return;
     }
   }
   state.error(0, {}, "no medium: add a line such as 'ucast eth0 address-of-the-peer' or "

@@ -1,4 +1,4 @@
-// ha_cf_media: the directives of media: bcast, ucast, mcast, serial, ping and their ports
+// ha_cf_media: the directives of links between nodes: bcast, ucast, mcast, serial and their ports
 #include "core/ha_cf_parser.hpp"
 
 #include <fmt/core.h>
@@ -6,6 +6,21 @@
 #include <algorithm>
 
 namespace hb::core::ha_cf {
+
+bool has_room(State& state, const Line& line, Word value) {
+  if (state.config.media.size() < limits::links) return true;
+  state.refuse(line, value, fmt::format("at most {} media, ping media included", limits::links),
+               fmt::format("Too many media specified (> {})\nOffending command: {} {}",
+                           limits::links, line.directive.text, printable(value.text)));
+  return false;
+}
+
+MediumConfig medium_at(const Line& line, MediumType type) {
+  MediumConfig medium;
+  medium.type = type;
+  medium.line = line.number;
+  return medium;
+}
 
 namespace {
 
@@ -26,15 +41,6 @@ bool check_interface(State& state, const Line& line, Word name, std::string lega
   return false;
 }
 
-/// False, with an error, when no medium may be added.
-bool has_room(State& state, const Line& line, Word value) {
-  if (state.config.media.size() < limits::links) return true;
-  state.refuse(line, value, fmt::format("at most {} media, ping media included", limits::links),
-               fmt::format("Too many media specified (> {})\nOffending command: {} {}",
-                           limits::links, line.directive.text, printable(value.text)));
-  return false;
-}
-
 /// habit: a type of medium keeps the port that was in force at its first line.
 std::uint16_t port_for(State& state, const Line& line, MediumType type) {
   const auto [entry, first] = state.port_of_type.try_emplace(type, state.port);
@@ -45,13 +51,6 @@ std::uint16_t port_for(State& state, const Line& line, MediumType type) {
                              entry->second, state.port, line.directive.text));
   }
   return entry->second;
-}
-
-MediumConfig medium_at(const Line& line, MediumType type) {
-  MediumConfig medium;
-  medium.type = type;
-  medium.line = line.number;
-  return medium;
 }
 
 void add_bcast(State& state, const Line& line, Word value) {
@@ -280,84 +279,6 @@ void add_serial(State& state, const Line& line, Word value) {
   }
 }
 
-// ---- ping nodes
-
-/// True, with a warning, if the line names a ping node again: 3.0.6 counts it twice then.
-bool is_repeated(State& state, const Line& line, Word name) {
-  const auto& nodes = state.config.nodes;
-  if (std::none_of(nodes.begin(), nodes.end(), [&](const NodeConfig& node) {
-        return node.type == NodeType::ping && node.name == name.text;
-      })) {
-    return false;
-  }
-  state.advise(line, name, "is a ping node already; the second one is ignored");
-  return true;
-}
-
-/// The node that a ping medium brings; false, with an error, if there cannot be one.
-bool add_ping_node(State& state, const Line& line, Word name) {
-  if (name.text.size() > limits::node_name_bytes) {
-    state.refuse(line, name,
-                 fmt::format("a node name has at most {} bytes", limits::node_name_bytes));
-    return false;
-  }
-  if (state.config.node(name.text)) {
-    state.refuse(line, name,
-                 "is a node already; ping something that is no node of the cluster, e.g. the "
-                 "router");
-    return false;
-  }
-  if (state.config.nodes.size() >= limits::nodes) {
-    state.refuse(line, name, fmt::format("at most {} nodes, ping nodes included", limits::nodes));
-    return false;
-  }
-  state.config.nodes.push_back({std::string{name.text}, NodeType::ping});
-  return true;
-}
-
-template <MediumType type>
-void add_ping(State& state, const Line& line, Word value) {
-  if (is_repeated(state, line, value) || !has_room(state, line, value)) return;
-  const bool numeric = type == MediumType::ping ? is_ipv4(value.text) : is_ipv6(value.text);
-  if (!numeric && !ask(state.host.lookup.resolves, value.text)) {
-    const std::string shown = printable(value.text);
-    state.refuse(line, value, "cannot be resolved; write the address itself",
-                 fmt::format("glib: unknown host: {0}: Unknown host\n"
-                             "Illegal {1} [ping membership] in config file [{0}]",
-                             shown, line.directive.text));
-    return;
-  }
-  if (!add_ping_node(state, line, value)) return;
-  MediumConfig medium = medium_at(line, type);
-  medium.address = value.text;
-  state.config.media.push_back(std::move(medium));
-}
-
-void add_ping_group(State& state, const Line& line, Word) {
-  const auto words = words_of(line.rest.text, line.rest.column);
-  if (words.size() < 2) {
-    state.refuse(line, line.rest, "write: ping_group name host...");
-    return;
-  }
-  if (is_repeated(state, line, words[0]) || !has_room(state, line, words[0])) return;
-  MediumConfig medium = medium_at(line, MediumType::ping_group);
-  medium.address = words[0].text;
-  for (const Word host : std::span{words}.subspan(1)) {
-    if (!is_ipv4(host.text) && !ask(state.host.lookup.resolves, host.text)) {
-      state.advise(line, host, "cannot be resolved; left out of the group",
-                   "ERROR: glib: unknown host: " + printable(host.text));
-      continue;
-    }
-    medium.hosts.emplace_back(host.text);
-  }
-  if (medium.hosts.empty()) {
-    state.refuse(line, words[0], "none of its hosts can be resolved; write addresses");
-    return;
-  }
-  if (!add_ping_node(state, line, words[0])) return;
-  state.config.media.push_back(std::move(medium));
-}
-
 void set_udpport(State& state, const Line& line, Word value) {
   const int number = leading_integer(value.text);
   // 3.0.6 takes a port above 65535 and then uses the lower 16 bits of it.
@@ -387,9 +308,6 @@ constexpr Directive table[]{
     {"mcast", whole, Values::many, not_kept, add_mcast},
     {"mcast6", whole, Values::many, not_kept, add_mcast6},
     {"serial", list, Values::many, not_kept, add_serial},
-    {"ping", list, Values::many, not_kept, add_ping<MediumType::ping>},
-    {"ping6", list, Values::many, not_kept, add_ping<MediumType::ping6>},
-    {"ping_group", whole, Values::many, not_kept, add_ping_group},
     {"udpport", list, Values::one, kept, set_udpport},
     {"baud", list, Values::one, kept, set_baud},
 };

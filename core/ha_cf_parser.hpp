@@ -82,7 +82,12 @@ struct State {
 
 [[nodiscard]] std::span<const Directive> setting_directives();  ///< ha_cf_directives.cpp
 [[nodiscard]] std::span<const Directive> medium_directives();   ///< ha_cf_media.cpp
+[[nodiscard]] std::span<const Directive> ping_directives();     ///< ha_cf_ping.cpp
 [[nodiscard]] std::span<const Directive> client_directives();   ///< ha_cf_clients.cpp
+
+/// False, with an error, when no further medium may be added.
+[[nodiscard]] bool has_room(State& state, const Line& line, Word value);
+[[nodiscard]] MediumConfig medium_at(const Line& line, MediumType type);
 
 /// Defaults that depend on other values, and the checks of configuration §5: ha_cf_checks.cpp.
 void apply_defaults(State& state);

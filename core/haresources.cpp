@@ -68,7 +68,7 @@ class Parser {
 /// Words of one line and the lines that continue it; false, with an error, if they make no sense.
 /// After an error the continuation is still skipped, so that it is not taken for a line of its own.
 bool Parser::take_logical_line(std::string_view& rest, std::vector<Place>& words) {
-  bool good = true;
+  bool good = true, word_goes_on = false;
   for (bool first = true;; first = false) {
     ++line_;
     std::string_view line = take_line(rest);
@@ -84,9 +84,14 @@ bool Parser::take_logical_line(std::string_view& rest, std::vector<Place>& words
         advise({content, line_}, "the backslash at the end of a comment has no effect");
         return true;
       }
+    } else if (word_goes_on && content.column == 1 && !content.text.empty()) {
+      refuse({content, line_}, "would be joined to the last word of the line above; put a blank "
+                               "in front of it, or of the backslash above");
+      good = false;
     } else if (good) {
       good = take_words(line, continues, words);
     }
+    word_goes_on = !line.empty() && !is_blank(line.back());
     if (!continues || rest.empty()) return good;
   }
 }

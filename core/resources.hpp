@@ -36,9 +36,11 @@ inline constexpr Duration announcement_patience = std::chrono::seconds{10};
 ///                       `sys_moving` KEY: released here, on their way to the taker of our standby
 ///                       `sys_failed` KEY: would not start here
 ///                       `sys_ask`    1: please answer with a `resource`
+///                       `sys_to`, `sys_from`  the partner of a move that we are giving, taking
 ///   ask_resources:      `sys_to`     the node that is meant; `sys_groups` KEY: exactly these
 /// An epoch counts the takeovers of a group. If two connected nodes hold the same group (a healed
 /// partition), the one with the higher epoch took over last and releases; at a tie the higher name.
+/// A group that is only starting counts as higher than any that runs.
 ///
 /// A failed start is tried once more, then the group is stopped, marked failed and left to the next
 /// node (with a 3.0.6 peer: by a standby of its set, once). If it failed everywhere, the first node
@@ -72,6 +74,7 @@ class Resources {
     GroupSet held, moving, failed;
     std::vector<std::uint64_t> epochs;  ///< of what is held, by GroupId; empty from 3.0.6
     GroupSet before_death;
+    NodeId gives_to = no_node, takes_from = no_node;  ///< of the move that it is in
     Instant patience{};      ///< until then a silent one is waited for
     Instant ask_again = never;
     Instant heal_by = never; ///< it came back from a partition: it gives up until then, or we do
@@ -81,12 +84,15 @@ class Resources {
 
   /// What was merely found running gives way to everybody.
   static constexpr std::uint64_t leftover_epoch = (std::uint64_t{1} << 62) - 1;
+  /// Added to the epoch of a group that is starting.
+  static constexpr std::uint64_t starting_mark = std::uint64_t{1} << 60;
 
   struct Announcement {
     Holding booked{};
     bool stable = false;
     bool leaving = false;
-    GroupSet held, moving, failed;
+    GroupSet held, moving, failed, starting;
+    NodeId gives_to = no_node, takes_from = no_node;
     bool operator==(const Announcement&) const = default;
   };
 
@@ -151,6 +157,7 @@ class Resources {
   void read_holdings(Peer& peer, NodeId node, const Message& message);
   [[nodiscard]] bool is_stale(Peer& peer, const Message& message) const;
   void check_conflicts(NodeId node);
+  void check_partner(NodeId node);
   void announce(std::string_view info = {}, bool ask = false);
   void announce_changes();
   void ask_silent_peers();
@@ -175,6 +182,8 @@ class Resources {
   void release_done();
   void progress_standby();
   void cancel_standby();
+  void partner_lost(NodeId node);
+  [[nodiscard]] bool is_outdated(NodeId node, const Message& message);
   void next_move();
   void plan_failback();
   void plan_standby(Holding set);
@@ -204,9 +213,7 @@ class Resources {
   [[nodiscard]] const Peer& peer(NodeId node) const { return peers_[node.value]; }
   [[nodiscard]] Book& book(GroupId group) { return books_[group.value]; }
   [[nodiscard]] const Book& book(GroupId group) const { return books_[group.value]; }
-  [[nodiscard]] std::uint64_t epoch(GroupId group) const {
-    return book(group).leftover ? leftover_epoch : book(group).epoch;
-  }
+  [[nodiscard]] std::uint64_t epoch(GroupId group) const;
   [[nodiscard]] NodeId home(GroupId group) const { return groups_[group.value].home; }
   template <class... Args>
   void log(LogLevel level, fmt::format_string<Args...> text, Args&&... args) {

@@ -35,6 +35,7 @@ void Resources::on_ask_resources(NodeId node, const Message& message) {
                name(node), message.text_or_empty("rsc_hold"));
   }
   if (is_legacy()) return log(LogLevel::info, resource_text::only_nice);
+  if (!ours && is_outdated(node, message)) return;
   if (info == "me") return asked_here(node, *said, message);
 
   const auto act = standby_act(standby_.state, info, StandbySender::other);
@@ -57,9 +58,24 @@ void Resources::on_ask_resources(NodeId node, const Message& message) {
   }
 }
 
+/// A repetition of a lost message may come when the sender is long past it: it counts only if what
+/// the sender announced since says that it is still in that move with us.
+bool Resources::is_outdated(NodeId node, const Message& message) {
+  if (!is_ours(node)) return false;
+  auto& who = peer(node);
+  if (!is_stale(who, message)) return false;
+  const auto info = message.text_or_empty("info");
+  const bool of_giver = info == "me" || info == "done";
+  const bool of_taker = info == "other" || info == "not" || info == "done";
+  return !(of_giver && who.gives_to == self_) && !(of_taker && who.takes_from == self_);
+}
+
 /// `me`: of hb_standby here, or of another node that wants to give us something.
 void Resources::asked_here(NodeId asker, Holding set, const Message& message) {
   const bool ours = asker == self_;
+  const bool again = standby_.state == StandbyState::granted ||
+                     standby_.state == StandbyState::released;
+  if (again && !ours && standby_.partner == asker) partner_lost(asker);  // it begins anew
   if (standby_.state != StandbyState::none) {
     // Two requests have crossed: between ours the lower name goes first, 3.0.6 drops both.
     const bool yields = !ours && standby_.state == StandbyState::asking &&
@@ -209,12 +225,20 @@ void Resources::progress_standby() {
   cancel_standby();
 }
 
+void Resources::partner_lost(NodeId node) {
+  if (standby_.partner != node || standby_.state == StandbyState::none) return;
+  log(LogLevel::info, resource_text::cancelling);
+  cancel_standby();
+}
+
 /// What was to move stays as it is; what was stopped is nobody's and goes by the rule.
 void Resources::cancel_standby() {
   const Standby broken = standby_;
   standby_ = {};
+  if (broken.state == StandbyState::none || stop_asked_) return;
+  // A partner of ours is told that we are out of it, whatever it has heard.
+  if (is_ours(broken.partner)) announce();
   if (broken.state != StandbyState::giving) return;
-  if (stop_asked_) return;
   each(broken.groups, [&](GroupId group) {
     if (runs_.is_leaving(group)) take(group);
   });

@@ -26,10 +26,7 @@ void Resources::on(const NodeDied& event) {
   who = Peer{};
   who.gone = true;
   who.before_death = before;
-  if (standby_.partner == node && standby_.state != StandbyState::none) {
-    log(LogLevel::info, resource_text::cancelling);
-    cancel_standby();
-  }
+  partner_lost(node);
   for (auto& each_book : books_) {
     if (each_book.wanted_by == node) each_book.wanted_by = no_node;
   }
@@ -68,6 +65,7 @@ void Resources::peer_is_gone(NodeId node) {
 void Resources::on(const NodeReturned& event) {
   if (event.node == self_ || event.node.value >= peers_.size()) return;
   auto& who = peer(event.node);
+  partner_lost(event.node);
   switch (event.kind) {
     case ReturnKind::first:
       who = Peer{};

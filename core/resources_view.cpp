@@ -32,6 +32,12 @@ GroupSet Resources::claims(NodeId node) const {
   return who.held | who.moving;
 }
 
+std::uint64_t Resources::epoch(GroupId group) const {
+  const auto& entry = book(group);
+  if (entry.leftover) return leftover_epoch;
+  return entry.epoch + (runs_.state(group) == GroupState::starting ? starting_mark : 0);
+}
+
 GroupSet Resources::held() const {
   GroupSet set;
   each(local_ | foreign_, [&](GroupId group) { set.set(group.value, runs_.may_run(group)); });

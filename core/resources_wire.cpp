@@ -52,6 +52,7 @@ std::optional<HeldGroup> parse_held(std::string_view word, std::uint64_t leftove
 void Resources::on_starting(NodeId node, const Message& message) {
   auto& who = peer(node);
   const auto before = who.before_death;
+  partner_lost(node);
   who = Peer{};
   who.before_death = before;
   who.announced = true;
@@ -93,6 +94,7 @@ void Resources::on_resource(NodeId node, const Message& message) {
     announce();
   }
   check_conflicts(node);
+  check_partner(node);
 }
 
 /// The sender's holdings: exact from one of ours, else {local, foreign} from its own view.
@@ -116,10 +118,13 @@ void Resources::read_holdings(Peer& who, NodeId node, const Message& message) {
       who.held.set(group->value);
       who.epochs[group->value] = entry->epoch;
       if (entry->epoch == leftover_epoch) return;
-      book(*group).highest = std::max(book(*group).highest, entry->epoch);
+      const auto taken = entry->epoch >= starting_mark ? entry->epoch - starting_mark : entry->epoch;
+      book(*group).highest = std::max(book(*group).highest, taken);
     });
     who.moving = parse_keys(message.text_or_empty("sys_moving"));
     who.failed = parse_keys(message.text_or_empty("sys_failed"));
+    who.gives_to = config_.node(message.text_or_empty("sys_to")).value_or(no_node);
+    who.takes_from = config_.node(message.text_or_empty("sys_from")).value_or(no_node);
   } else if (!is_ours(node) && !who.leaving) {
     // A 3.0.6 node that leaves says "none" before it releases (W2): believed at its shutdone.
     who.held = who.booked == Holding::none ? GroupSet{} : set_of(who.booked, node);
@@ -130,7 +135,7 @@ void Resources::read_holdings(Peer& who, NodeId node, const Message& message) {
 void Resources::check_conflicts(NodeId node) {
   auto& who = peer(node);
   if (node == self_ || phase_ != Phase::stable || is_plain_legacy()) return;
-  if (standby_.state != StandbyState::none && standby_.partner == node) return;
+  if (!is_ours(node) && standby_.partner == node) return;  // its words lag behind
   each((local_ | foreign_) & ~who.held, [&](GroupId group) {
     if (!std::exchange(book(group).contested, false)) return;
     // The loser has released it: make the address ours again in everybody's caches.
@@ -161,6 +166,16 @@ void Resources::check_conflicts(NodeId node) {
   if (tell) announce();  // so that it learns that it has to release
 }
 
+/// A partner that is not in our move any more has given it up, or finished it.
+void Resources::check_partner(NodeId node) {
+  using enum StandbyState;
+  if (!is_ours(node) || standby_.partner != node) return;
+  const bool taker = standby_.state == granted;
+  const bool giver = standby_.state == giving || standby_.state == released;
+  if (taker && peer(node).gives_to != self_) return partner_lost(node);
+  if (giver && peer(node).takes_from != self_) return partner_lost(node);
+}
+
 /// It has released everything and goes: its groups are free at once.
 void Resources::on_shutdone(NodeId node) {
   log(LogLevel::info, resource_text::shutdown_notice, name(node));
@@ -173,10 +188,7 @@ void Resources::on_shutdone(NodeId node) {
   who.before_death = before;
   who.last = last;
   who.generation = generation;
-  if (standby_.partner == node && standby_.state != StandbyState::none) {
-    log(LogLevel::info, resource_text::cancelling);
-    cancel_standby();
-  }
+  partner_lost(node);
   if (phase_ == Phase::releasing || phase_ == Phase::released) {
     return log(LogLevel::info, resource_text::takeover_cancelled);
   }
@@ -242,6 +254,8 @@ void Resources::add_holdings(Message& message, const Announcement& present) cons
   message.add("sys_held", list);
   if (present.moving.any()) message.add("sys_moving", key_list(present.moving));
   if (present.failed.any()) message.add("sys_failed", key_list(present.failed));
+  if (present.gives_to != no_node) message.add("sys_to", name(present.gives_to));
+  if (present.takes_from != no_node) message.add("sys_from", name(present.takes_from));
 }
 
 /// At the end of each step: what changed is told, unless the exchange under way tells it.
@@ -288,7 +302,15 @@ Resources::Announcement Resources::announcement() const {
   present.leaving = phase_ == Phase::releasing || phase_ == Phase::released;
   present.held = held();
   if (standby_.state == released) present.moving = standby_.groups & ~present.held;
-  for (std::size_t i = 0; i < books_.size(); ++i) present.failed.set(i, books_[i].failed);
+  if (standby_.state == asking || standby_.state == giving || standby_.state == released) {
+    present.gives_to = standby_.partner;
+  }
+  if (standby_.state == granted || standby_.state == taking) present.takes_from = standby_.partner;
+  for (std::size_t i = 0; i < books_.size(); ++i) {
+    const GroupId group{static_cast<std::uint16_t>(i)};
+    present.failed.set(i, books_[i].failed);
+    present.starting.set(i, runs_.state(group) == GroupState::starting);
+  }
   return present;
 }
 

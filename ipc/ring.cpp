@@ -94,6 +94,7 @@ bool RingProducer::make_room(std::uint64_t need) {
   }
   if (far && head_ == tail_ && rest + need <= memory_.capacity) {
     pad_lap();
+    early_end_ = tail_;
   } else if (tail_ + with_pad - head_ > memory_.capacity) {
     return false;
   } else if (need > rest) {
@@ -122,10 +123,10 @@ bool RingProducer::flush() {
   if (tail_ == published_) return false;
   store(memory_.tail, tail_, std::memory_order_release);
   published_ = tail_;
-  if (tail_ - head_ > most_used_ && look_at_head()) {
-    // Twice the largest backlog stays free after an early end of a lap, so that a burst that fitted
-    // once fits again.
-    most_used_ = std::max(most_used_, tail_ - head_);
+  // Twice the largest backlog stays free after an early end of a lap, so that a burst that fitted
+  // once fits again. What the early end itself skipped is no backlog.
+  if (tail_ - std::max(head_, early_end_) > most_used_ && look_at_head()) {
+    most_used_ = std::max(most_used_, tail_ - std::max(head_, early_end_));
   }
   return true;
 }

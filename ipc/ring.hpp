@@ -66,7 +66,8 @@ class RingProducer {
   RingMemory memory_{};
   std::uint64_t tail_ = 0, published_ = 0;  // private: shared words are written, never trusted
   std::uint64_t head_ = 0;
-  std::uint64_t most_used_ = 0;
+  std::uint64_t most_used_ = 0;   // largest backlog so far
+  std::uint64_t early_end_ = 0;   // where the last lap that was ended early would have ended
   Violation violation_ = Violation::none;
 };
 

@@ -91,20 +91,20 @@ void Supervisor::spawn(Child& child, core::Instant now) {
 }
 
 void Supervisor::lost(Child& child) {
-  const auto end = child.process->reap();
-  if (!end) return;  // not dead yet
+  // Before reaping: that closes the pidfd, whose number the next child may get.
   loop_.unwatch(child.process->pidfd.get());
   loop_.unwatch(child.channel->bell());
+  const auto end = child.process->reap().value_or(os::ProcessEnd{true, SIGKILL});
   const core::Instant now = os::instant_now();
   if (now - child.started >= long_life) child.failures = 0;
   child.state = ChildState::waiting;
   child.next_start = now + back_off(++child.failures);
-  if (!end->signaled && (end->code == exit_config || end->code == exit_permission)) {
+  if (!end.signaled && (end.code == exit_config || end.code == exit_permission)) {
     child.state = ChildState::refused;
   }
   if (!stopping_ && on_lost) {
-    on_lost(child, end->signaled ? fmt::format("was killed by signal {}", end->code)
-                                 : fmt::format("exited with code {}", end->code));
+    on_lost(child, end.signaled ? fmt::format("was killed by signal {}", end.code)
+                                 : fmt::format("exited with code {}", end.code));
   }
   child.process.reset();
   child.channel.reset();

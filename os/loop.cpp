@@ -3,6 +3,7 @@
 #include "os/loop.hpp"
 
 #include "core/result.hpp"
+#include "os/clock.hpp"
 #include "os/fd.hpp"
 
 #include <boost/asio/io_context.hpp>
@@ -86,7 +87,8 @@ struct Loop::State {
   std::vector<std::unique_ptr<Watch>> watches;
   Callback turn_hook;
   Fd timer;
-  core::Instant armed = core::never;
+  core::Instant wanted = core::never;  ///< what deadline() said last
+  core::Instant armed = core::never;   ///< when the timer fires: not after `wanted`
   bool stopped = false;
 
   Watch* find(int fd) {
@@ -94,9 +96,20 @@ struct Loop::State {
         watches, [fd](const auto& watch) { return watch->fd == fd && !watch->gone; });
     return found == watches.end() ? nullptr : found->get();
   }
+  void arm(core::Instant at);
   void run_ready();
   void rearm();
 };
+
+void Loop::State::arm(core::Instant at) {
+  const auto since = at.time_since_epoch();
+  itimerspec time{};
+  time.it_value.tv_sec = std::chrono::floor<std::chrono::seconds>(since).count();
+  time.it_value.tv_nsec = (since % std::chrono::seconds{1}).count();
+  if (since <= core::Duration::zero()) time.it_value = {0, 1};  // zero would disarm
+  ENSURE(::timerfd_settime(timer.get(), TFD_TIMER_ABSTIME, &time, nullptr) == 0);
+  armed = at;
+}
 
 /// Calls what is ready. Callbacks may add and remove watches: new ones land behind `count`, removed
 /// ones stay until rearm().
@@ -118,6 +131,7 @@ void Loop::State::rearm() {
   std::erase_if(watches, [](const auto& watch) {
     return watch->gone && !watch->read.pending && !watch->write.pending;
   });
+  if (armed == core::never && wanted != core::never) arm(wanted);
   for (const auto& watch : watches) {
     if (watch->gone) continue;
     if (!watch->read.pending && !watch->paused) wait_for(*watch, watch->read, Wait::wait_read);
@@ -135,6 +149,7 @@ Loop::Loop() : state_{std::make_unique<State>()} {
     // EAGAIN: it was moved meanwhile.
     if (::read(state_->timer.get(), &expirations, sizeof expirations) > 0) {
       state_->armed = core::never;
+      if (instant_now() >= state_->wanted) state_->wanted = core::never;
     }
   });
 }
@@ -184,14 +199,8 @@ void Loop::unwatch(int descriptor) {
 void Loop::deadline(core::Instant at) {
   // Re-armed only to fire earlier: two system calls saved on nearly every turn. A wake-up that is
   // too early finds nothing due and costs one turn.
-  if (at >= state_->armed) return;
-  const auto since = at.time_since_epoch();
-  itimerspec time{};
-  time.it_value.tv_sec = std::chrono::floor<std::chrono::seconds>(since).count();
-  time.it_value.tv_nsec = (since % std::chrono::seconds{1}).count();
-  if (since <= core::Duration::zero()) time.it_value = {0, 1};  // zero would disarm
-  ENSURE(::timerfd_settime(state_->timer.get(), TFD_TIMER_ABSTIME, &time, nullptr) == 0);
-  state_->armed = at;
+  state_->wanted = at;
+  if (at < state_->armed) state_->arm(at);
 }
 
 void Loop::on_turn(Callback hook) { state_->turn_hook = std::move(hook); }

@@ -1,6 +1,7 @@
 // ledger: what runs on this host by our doing, kept in a file that outlives every process
 #include "status/ledger.hpp"
 
+#include "os/fd.hpp"
 #include "os/file.hpp"
 
 #include <fcntl.h>
@@ -10,6 +11,8 @@
 #include <array>
 #include <cerrno>
 #include <charconv>
+#include <cstdio>
+#include <cstring>
 #include <optional>
 
 namespace hb::status {
@@ -66,6 +69,28 @@ bool is_word(std::string_view text) {
     const auto byte = static_cast<unsigned char>(c);
     return byte < 0x20 || byte == 0x7f;
   });
+}
+
+core::Error failed(const std::string& path, const char* step) {
+  const int error = errno;
+  return {"ledger " + path + ": " + step + ": " + std::strerror(error), error};
+}
+
+/// By rename, but without a sync: after a crash of the machine nothing of it is true any more, and
+/// a takeover must not wait for a disk where /run is on one.
+core::Result<void> replace(const std::string& path, std::string_view text) {
+  const std::string temporary = path + ".new";
+  constexpr int flags = O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC | O_NOFOLLOW;
+  const os::Fd file(::open(temporary.c_str(), flags, only_root));
+  if (!file) return failed(path, "create");
+  while (!text.empty()) {
+    const ssize_t written = ::write(file.get(), text.data(), text.size());
+    if (written < 0 && errno == EINTR) continue;
+    if (written <= 0) return failed(path, "write");
+    text.remove_prefix(static_cast<std::size_t>(written));
+  }
+  if (::rename(temporary.c_str(), path.c_str()) != 0) return failed(path, "rename");
+  return {};
 }
 
 void append(std::string& line, std::string_view word) {
@@ -156,9 +181,7 @@ core::Result<void> Ledger::save() {
     for (const std::string& argument : holding.arguments) append(text, argument);
     text += '\n';
   }
-  auto written = os::write_atomically(path_, text, only_root);
-  if (!written) return core::Error(written.error()).in("ledger " + path_);
-  return {};
+  return replace(path_, text);
 }
 
 bool Ledger::is_ours() const {

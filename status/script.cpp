@@ -5,6 +5,7 @@
 #include <grp.h>
 #include <pwd.h>
 #include <sys/prctl.h>
+#include <sys/resource.h>
 #include <sys/stat.h>
 #include <sys/syscall.h>
 #include <sys/wait.h>
@@ -58,6 +59,7 @@ bool become(const Account& account) {
   if (::setpgid(0, 0) != 0) give_up(failure, "setpgid");
   // habit, ended: ignored signals leaked into every service (resources W19)
   for (int signal = 1; signal <= last_signal; ++signal) ::signal(signal, SIG_DFL);
+  ::setpriority(PRIO_PROCESS, 0, 0);  // the runner's own is better, see runner.cpp
   ::umask(usual_umask);
   if (::dup2(plan.in, 0) < 0 || ::dup2(plan.out, 1) < 0 || ::dup2(plan.error, 2) < 0)
     give_up(failure, "dup2");

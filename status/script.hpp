@@ -51,8 +51,8 @@ struct ProcessEnd {
 };
 
 /// A running program, leader of a process group of its own. It starts with every signal at its
-/// default and unblocked, no descriptor above 2 and umask 022 (resources W19); scheduling and OOM
-/// score are the runner's, which are ordinary. Dropping the object neither ends nor reaps it.
+/// default and unblocked, no descriptor above 2, umask 022 and nice 0 (resources W19); scheduling
+/// class and OOM score are the runner's, which are ordinary. Dropping the object neither ends nor reaps it.
 class ForeignProcess {
  public:
   /// Returns once the program was executed; the error says which step failed.

@@ -10,8 +10,12 @@ namespace {
 
 using namespace std::chrono_literals;
 
-constexpr Duration fault_time = 30s;
-constexpr Duration quiet_time = 75s;
+constexpr Duration fault_time = 24s;
+/// Long enough for the last hung script, a stop under way and the retry of a failed start (30 s).
+constexpr Duration quiet_time = 45s;
+/// A stop that was under way when quiet came may still be: its host is started anew afterwards.
+constexpr Duration restart_check = 1s;
+constexpr Duration last_restart = 20s;
 constexpr std::size_t link_count = 2;
 
 class Cluster {
@@ -26,13 +30,14 @@ class Cluster {
   void fault_of_network();
   void fault_of_link(std::uint64_t kind, NodeId from, NodeId to, core::LinkId link);
   void watch();
+  void restart_stopped();
   Host& any_host() { return *hosts_[world_.random.below(hosts_.size())]; }
   NodeId any_node() {
     return NodeId{static_cast<std::uint16_t>(world_.random.below(hosts_.size()))};
   }
   /// A fault ends after a while, unless quiet came first.
   void later(Duration low, Duration high, std::function<void()> what) {
-    world_.after(world_.between(low, high), std::move(what));
+    world_.at(std::min(world_.now + world_.between(low, high), quiet_at_), std::move(what));
   }
 
   World world_;
@@ -148,7 +153,8 @@ void Cluster::fault_of_link(std::uint64_t kind, NodeId from, NodeId to, core::Li
       path.late = 300;
       path.lateness = world_.between(1ms, 400ms);
       break;
-    default: path.delay = world_.between(1ms, 60ms); break;
+    case 4: path.delay = world_.between(1ms, 60ms); break;
+    default: path = Path{}; break;
   }
 }
 
@@ -186,9 +192,12 @@ void Cluster::next_fault() {
     case 4:
     case 5: fault_of_network(); break;
     case 6: {  // an attacker plays back what he recorded, or invents
-      std::string frame = network_->recording();
-      if (world_.chance(300) && frame.size() > 20) frame[world_.random.below(frame.size())] ^= 1;
-      any_host().arrive(core::no_node, core::LinkId{}, core::as_bytes(frame));
+      auto [from, frame] = network_->recording();
+      if (world_.chance(300) && frame.size() > 20) {
+        frame[world_.random.below(frame.size())] ^= 1;
+        from = core::no_node;
+      }
+      any_host().arrive(from, core::LinkId{}, core::as_bytes(frame));
       break;
     }
     default: {  // a client is busy; seldom so busy that it must be held back
@@ -198,6 +207,16 @@ void Cluster::next_fault() {
     }
   }
   later(pace_ / 4, pace_, [this] { next_fault(); });
+}
+
+void Cluster::restart_stopped() {
+  for (const auto& host : hosts_) {
+    if (!host->has_daemon()) host->power_off();
+    host->power_on();
+  }
+  if (world_.now < quiet_at_ + last_restart) {
+    world_.after(restart_check, [this] { restart_stopped(); });
+  }
 }
 
 Outcome Cluster::run() {
@@ -215,13 +234,7 @@ Outcome Cluster::run() {
   site_.faults = false;
   network_->heal();
   invariants_->changed();
-  // Faults that were to end later end now or are void; everybody is switched on.
-  world_.run_until(quiet_at_ + 16s);
-  network_->heal();
-  for (const auto& host : hosts_) {
-    if (!host->has_daemon()) host->power_off();
-    host->power_on();
-  }
+  restart_stopped();
   world_.run_until(quiet_at_ + quiet_time);
   if (world_.failure.empty()) invariants_->check_after_quiet();
   return {world_.failure, world_.hash};

@@ -40,7 +40,7 @@ class Host {
   void terminate();                       ///< SIGTERM
   void command(std::string_view text);    ///< one message for the FIFO
   void client_send(std::uint64_t number); ///< a numbered message of an API client
-  /// A frame reaches our network card; `from` is no_node for what an attacker plays back.
+  /// A frame reaches our network card; `from`: who signed it, no_node if it is forged.
   void arrive(NodeId from, core::LinkId link, core::Bytes bytes);
 
   // what is true, not what is announced

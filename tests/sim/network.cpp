@@ -19,7 +19,7 @@ const Path& Network::path(NodeId from, NodeId to, core::LinkId link) const {
 }
 
 void Network::send(NodeId from, core::LinkId link, core::Bytes bytes) {
-  if (world_.chance(2)) recording_.assign(core::as_text(bytes));
+  if (world_.chance(2)) recording_ = {from, std::string{core::as_text(bytes)}};
   for (std::size_t to = 0; to < hosts_; ++to) {
     carry(from, NodeId{static_cast<std::uint16_t>(to)}, link, bytes);
   }

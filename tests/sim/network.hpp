@@ -36,7 +36,11 @@ class Network {
   /// Everything works again.
   void heal();
   /// A frame recorded from the wire, to be played back later.
-  [[nodiscard]] const std::string& recording() const { return recording_; }
+  struct Recording {
+    NodeId from = core::no_node;
+    std::string bytes;
+  };
+  [[nodiscard]] const Recording& recording() const { return recording_; }
 
  private:
   void carry(NodeId from, NodeId to, core::LinkId link, core::Bytes bytes);
@@ -45,7 +49,7 @@ class Network {
   std::size_t hosts_, links_;
   Deliver deliver_;
   std::vector<Path> paths_;
-  std::string recording_;
+  Recording recording_;
 };
 
 }  // namespace hb::sim

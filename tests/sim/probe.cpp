@@ -49,7 +49,7 @@ constexpr std::array probes = {
     Probe{"script-hung", ""},
     Probe{"script-failed", ""},
     Probe{"clients-paused", ""},
-    Probe{"rexmit-refused", ""},
+    Probe{"irretrievable", "Irretrievably lost packet: node "},
     Probe{"stopped-early", ""},
 };
 

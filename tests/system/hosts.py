@@ -103,7 +103,8 @@ class Host:
         for part in ('upper', 'work', 'root'):
             os.makedirs(f'{self.folder}/{part}')
         # Into the writable layer, not one of its own: overlay refuses a layer that lies in another.
-        execute(['cp', '-a', f'{root}/.', f'{self.folder}/upper'], check=True)
+        if root:
+            execute(['cp', '-a', f'{root}/.', f'{self.folder}/upper'], check=True)
         peer.set_group_id(f'{self.folder}/upper')
         for folder in FOLDERS:
             os.makedirs(f'{self.folder}/upper/{folder}', exist_ok=True)

@@ -27,6 +27,7 @@ every child dies with its parent. Several labs can run at once. Needs root and L
 """
 import os
 import secrets
+import shlex
 import shutil
 import sys
 import tempfile
@@ -51,12 +52,19 @@ def sweep():
             shutil.rmtree(f'{MEMORY}/{name}', ignore_errors=True)
 
 
-def leftovers():
-    """Labs' folders and mounts whose process is gone: there must be none."""
-    found = [name for name in os.listdir(MEMORY)
-             if name.startswith(PREFIX) and not os.path.exists(f'/proc/{name.split(".")[1]}')]
-    with open('/proc/self/mounts') as mounts:
-        found += [line.split()[1] for line in mounts if PREFIX in line]
+def leftovers(pids=()):
+    """Folders and processes of labs whose process (one of `pids`) is gone: there must be none."""
+    dead = tuple(f'{MEMORY}/{PREFIX}{pid}.' for pid in pids if not os.path.exists(f'/proc/{pid}'))
+    found = [name for name in os.listdir(MEMORY) if f'{MEMORY}/{name}'.startswith(dead)]
+    for process in os.listdir('/proc'):
+        for source in ('mountinfo', 'environ') if dead and process.isdigit() else ():
+            try:
+                with open(f'/proc/{process}/{source}', 'rb') as file:
+                    text = file.read().decode('utf-8', 'replace')
+            except OSError:
+                continue  # it ended meanwhile
+            if any(folder in text for folder in dead):
+                found.append(f'process {process} ({source})')
     return found
 
 
@@ -64,10 +72,11 @@ class Lab:
     """Hosts, links and client of one scenario; use as a context manager."""
 
     def __init__(self, implementations=('ours', 'ours'), relayed=False, seed=None, repeat='',
-                 **settings):
+                 keep=False, **settings):
         sweep()
         self.folder = tempfile.mkdtemp(prefix=f'{PREFIX}{os.getpid()}.', dir=MEMORY)
         self.seed = int(seed) if seed is not None else secrets.randbits(31)
+        self.keep = keep
         self.repeat = f'; repeat: {repeat}' if repeat else ''
         self.hosts, self.links, self._open = [], [], []
         self.client = None
@@ -80,6 +89,7 @@ class Lab:
             raise
 
     def _build(self, names, implementations, relayed):
+        os.environ['SYSTOLE_LAB'] = self.folder  # marks what must end with this lab
         self.space = NetworkSpace()
         self._roots = {}
         for number, (name, kind) in enumerate(zip(names, implementations), 1):
@@ -102,6 +112,8 @@ class Lab:
                             'link set eth0 up'])
 
     def _root(self, kind):
+        if kind == 'none':
+            return None
         if kind not in self._roots:
             if kind == 'debian':
                 self._roots[kind] = peer.fetch_debian()
@@ -121,6 +133,8 @@ class Lab:
         try:
             if kind is not None:
                 self.tell_state()
+                if self.keep:
+                    self.wait_for_enter()
         finally:
             self.close()
 
@@ -185,6 +199,12 @@ class Lab:
         capture = Capture(self.space, port, self.folder, f'{host.name}-{link}-{len(self._open)}')
         self._open.append(capture)
         return capture
+
+    def wait_for_enter(self):
+        for host in self.hosts:
+            if host.powered:
+                print(f'{host.name}: {shlex.join(host.enter(["sh"]))}', file=sys.stderr)
+        input('the lab stands; Enter ends it ')
 
     def tell_state(self):
         """The end of each log, for a failed test."""

@@ -32,6 +32,15 @@ class Prober:
     def gaps(self, longer_than=0.0):
         return [gap for gap in self.events('gap') if gap['ms'] > longer_than]
 
+    def double_owned(self):
+        """Seconds from the first to the last moment at which two hosts answered; 0 if never."""
+        times = [event['at'] for event in self.events('two owners')]
+        return times[-1] - times[0] if times else 0.0
+
+    def longest_gap(self, since=0.0):
+        """Milliseconds of the longest gap that began after a wall-clock time; 0 if there was none."""
+        return max((gap['ms'] for gap in self.gaps() if gap['at'] >= since), default=0.0)
+
     def owner(self):
         """Name of the host that answered last."""
         owners = self.events('owner')
@@ -58,7 +67,7 @@ class Capture:
     def __init__(self, space, port, folder, name):
         self.path = f'{folder}/{name}.pcap'
         self._process = subprocess.Popen(
-            bound(space.enter(['tcpdump', '-i', port, '-U', '-n', '-Z', 'root', '-s', '65535',
+            bound(space.enter(['tcpdump', '-i', port, '--immediate-mode', '-U', '-n', '-Z', 'root', '-s', '65535',
                                '-w', self.path, 'udp', 'port', '694'])),
             stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, text=True)
         for line in self._process.stderr:  # its first words come once it listens

@@ -108,6 +108,8 @@ std::string status_config(const core::Config& config) {
   message.add("msgfmt", netstring ? "netstring" : "classic");
   message.add("pacemaker", config.pacemaker);
   message.add("manages_resources", config.manages_resources ? "1" : "0");
+  if (config.logfacility)
+    message.add_decimal("logfacility", static_cast<std::uint64_t>(*config.logfacility));
   message.add("logfile", "log");
   for (const auto& [name, value] : config.parameters) message.add("parameter", name + "=" + value);
   for (const core::ApiAuth& entry : config.api_auth) {

@@ -82,6 +82,9 @@ TEST_CASE("comments and continuations that the two parsers of 3.0.6 read differe
   CHECK(has(parse("n1 a \\\n# b \\\nc\n").findings, "a comment inside a continued line"));
   CHECK(has(parse("n1 a # b \\\nc\n").findings, "in front of the backslash"));
   CHECK(has(parse("n1 a \\ \n").findings, "only if nothing follows it"));
+  CHECK(has(parse("n1 a\\\nb\n").findings, "joined to the last word of the line above"));
+  CHECK(parse("n1 a\\\n b\n").groups[0].resources.size() == 2);
+  CHECK(parse("n1 a \\\nb\n").groups[0].resources.size() == 2);
   const auto glued = parse("n1 a#b\n");
   CHECK(only(glued.findings).severity == Severity::warning);
   CHECK(glued.groups[0].key() == "a");
