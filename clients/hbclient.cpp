@@ -285,6 +285,8 @@ Result<std::string> HbClient::client_status(std::string_view node, std::string_v
   message.add("cn", id);
   if (auto sent = transmit(message, std::chrono::steady_clock::now() + patience_); !sent)
     return sent.error();
+  // habit: with a limit of 0 no answer is ever in time, however quick the daemon is.
+  if (limit <= Milliseconds{0}) return broken("No timely response.");
   while (true) {
     auto answer = next(deadline);
     if (!answer) return answer.error();

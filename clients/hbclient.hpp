@@ -70,7 +70,7 @@ class HbClient {
   [[nodiscard]] core::Result<std::string> node_site(std::string_view node);
   [[nodiscard]] core::Result<std::string> link_status(std::string_view node,
                                                       std::string_view link);
-  /// `hbversion` and `pacemaker` come from the sign-on. An unset parameter is an error without text.
+  /// `hbversion` and `pacemaker` come from the sign-on. Unset: an error without text.
   [[nodiscard]] core::Result<std::string> parameter(std::string_view name);
   [[nodiscard]] core::Result<std::string> resources();
   /// Waits up to `limit`: another node's answer comes through the cluster (client-api §2.4).

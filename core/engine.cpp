@@ -30,6 +30,8 @@ template <class... Cases>
 struct Overload : Cases... {
   using Cases::operator()...;
 };
+template <class... Cases>
+Overload(Cases...) -> Overload<Cases...>;  // clang 14 cannot deduce it
 
 }  // namespace
 
@@ -107,6 +109,7 @@ void Engine::Parts::dispatch_input(const Input& input) {
           [&](const ClientsWant& wish) { wanted_classes_ = wish.classes | client_class::all; },
           [&](const Tick& time) { tick(time.lateness); },
           [&](const StopRequested&) { stop_asked(); },
+          [&](const RestartRequested&) { restart_asked(); },
           [&](const ConfigReloaded&) { hurry_ = true; },
       },
       input);
@@ -213,6 +216,14 @@ void Engine::Parts::stop_asked() {
   stopped();
 }
 
+void Engine::Parts::restart_asked() {
+  if (stop_asked_) return;
+  stop_asked_ = true;
+  exit_reason_ = ExitReason::resume;
+  send_status();  // with the longer dt: the peers wait for the next image (wire-protocol §6.3)
+  stopped();
+}
+
 void Engine::Parts::stopped() {
   if (phase_ == Phase::ending || phase_ == Phase::gone) return;
   last_word_ = history_.highest();
@@ -230,10 +241,12 @@ void Engine::Parts::check_end() {
   });
   if (!heard_by_all && now_.instant < linger_until_) return;
   phase_ = Phase::gone;
-  logf(LogLevel::info, log_text::shutdown_complete, name(self_));
+  if (exit_reason_ == ExitReason::stopped) {
+    logf(LogLevel::info, log_text::shutdown_complete, name(self_));
+  }
   persist_peers();
   publish_ = true;
-  outputs_.add(Exit{ExitReason::stopped});
+  outputs_.add(Exit{exit_reason_});
 }
 
 void Engine::Parts::finish_step() {

@@ -86,12 +86,15 @@ struct Tick {
 };
 /// SIGTERM: release everything, tell the peers, then emit Exit.
 struct StopRequested {};
+/// Another image of the program takes over at once and keeps what we hold (`-r`, upgrade): ask the
+/// peers for patience, then emit Exit{resume}. To be given only while nothing is in transition.
+struct RestartRequested {};
 /// New authkeys (or debug level) were read; the caller has already exchanged the key ring.
 struct ConfigReloaded {};
 
 using Input = std::variant<FrameArrived, FifoMessage, ClientJoined, ClientLeft, ClientMessage,
                            ClientQuery, ActionDone, RunnerReady, AddressLost, LinkOpened, LinkFailed,
-                           ClientsWant, Tick, StopRequested, ConfigReloaded>;
+                           ClientsWant, Tick, StopRequested, RestartRequested, ConfigReloaded>;
 
 // ---- Outputs: everything the master may be told to do, in this order. They point into the
 // engine's arena and are valid until the next step(). ----
@@ -157,7 +160,7 @@ struct Persist {
   std::string_view content;
 };
 /// The engine has finished: exit, or restart from scratch (healed partition with a 3.0.6 peer).
-enum class ExitReason : std::uint8_t { stopped, restart };
+enum class ExitReason : std::uint8_t { stopped, restart, resume };
 struct Exit {
   ExitReason reason;
 };

@@ -78,6 +78,7 @@ struct Engine::Parts final : ResourceSink {
   void check_start();
   void communication_up();
   void stop_asked();
+  void restart_asked();
   void check_end();
   void finish_step();
   void refresh_snapshot();
@@ -209,6 +210,7 @@ struct Engine::Parts final : ResourceSink {
   std::string saved_peers_;
 
   Phase phase_ = Phase::hearing;
+  ExitReason exit_reason_ = ExitReason::stopped;
   Instant next_beat_, next_publish_, persist_at_ = never;
   Instant ask_nodes_at_ = never;        ///< the next reqnodes
   Instant linger_until_ = never;        ///< ending: the latest moment of our exit

@@ -11,6 +11,8 @@ namespace {
 constexpr Duration repeat_slack = std::chrono::milliseconds{10};
 /// Answers to one request (§9).
 constexpr std::uint64_t resend_batch = 50;
+/// Added to dt before another image takes over (§6.3).
+constexpr Duration restart_patience = std::chrono::seconds{30};
 }  // namespace
 
 Stamp Engine::Parts::stamp(NodeId dest) const {
@@ -78,8 +80,11 @@ void Engine::Parts::send_status() {
   message.clear();
   message.add("t", "status");
   message.add("st", name_of(membership_.status(self_)));
+  const Duration patience = exit_reason_ == ExitReason::resume
+                                ? config_.deadtime + restart_patience
+                                : config_.deadtime;
   message.add_hex("dt", static_cast<std::uint64_t>(
-                            std::chrono::duration_cast<std::chrono::milliseconds>(config_.deadtime)
+                            std::chrono::duration_cast<std::chrono::milliseconds>(patience)
                                 .count()));
   message.add("protocol", "1");
   // 3.0.6 ignores it; a Systole knows by it that it need not wait as 3.0.6 does.

@@ -22,9 +22,10 @@ bool has_running(std::string_view text, std::size_t from = 0) {
 /// The end of the first "not " in any case, or npos.
 std::size_t after_not(std::string_view text) {
   constexpr std::string_view word = "not ";
-  const auto at = std::ranges::search(text, word, {}, lower, lower);
-  return at.empty() ? text.npos
-                    : static_cast<std::size_t>(at.begin() - text.begin()) + word.size();
+  const auto same = [](char a, char b) { return lower(a) == lower(b); };
+  const auto at = std::search(text.begin(), text.end(), word.begin(), word.end(), same);
+  return at == text.end() ? text.npos
+                          : static_cast<std::size_t>(at - text.begin()) + word.size();
 }
 
 /// The scripts that only hold a service address: starting them once more announces it again, and

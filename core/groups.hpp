@@ -79,6 +79,10 @@ class Groups {
   [[nodiscard]] bool is_busy(GroupId group) const;
   /// To be stopped (also when the stop waits for a script).
   [[nodiscard]] bool is_leaving(GroupId group) const;
+  /// Wanted here, but not there yet; also between a failed start and the next try.
+  [[nodiscard]] bool is_coming(GroupId group) const {
+    return may_run(group) && at(group).goal == Goal::run && state(group) != GroupState::running;
+  }
   /// Would not stop, and all that could be tried at once was tried.
   [[nodiscard]] bool is_stuck(GroupId group) const {
     return at(group).state == GroupState::unknown && at(group).told_unknown;

@@ -48,10 +48,8 @@ Instant Membership::deadline(const Node& node, Instant heard) const {
 void Membership::communication_up(Instant now) {
   up_ = true;
   for (Node& node : nodes_) {
-    // A node that fell silent under the longer initdead is judged anew from here, not at once.
-    if (node.status != NodeStatus::dead && now - node.heard > node.dead_time) {
-      node.not_before = now + node.dead_time;
-    }
+    // What was excused under the longer initdead has a whole dead time from here, no more.
+    node.not_before = std::min(node.not_before, now + node.dead_time);
     see(deadline(node, node.heard));
   }
 }

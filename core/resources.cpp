@@ -56,14 +56,17 @@ void Resources::handle(Now now, const ResourceEvent& event, ResourceSink& sink) 
 
 /// Membership is the engine's; here it is seen once for each event.
 void Resources::look_around() {
+  const NodeSet known = ours_;
   live_.reset();
   ours_.reset();
   for (const NodeId node : placement_.nodes()) {
     if (node == self_ || sink_->status(node) == NodeStatus::dead) continue;
     live_.set(node.value);
-    if (sink_->is_ours(node)) ours_.set(node.value);
+    // A node that has just begun anew is what it was, until it has said what it is.
+    const bool beginning = sink_->status(node) == NodeStatus::init && known.test(node.value);
+    ours_.set(node.value, sink_->is_ours(node) || beginning);
   }
-  all_ours_ = sink_->peers_are_ours();
+  all_ours_ = (live_ & ~ours_).none();
 }
 
 // ---- events
@@ -147,10 +150,10 @@ void Resources::settle_once() {
   if (phase_ == Phase::starting) try_stable();
   if (phase_ != Phase::stable) return;
   check_peers();
+  plan_pulls();
   take_orphans();
   progress_standby();
   if (!stop_asked_) {
-    plan_pulls();
     plan_hand_over();
     plan_failback();
     next_move();

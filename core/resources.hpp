@@ -40,7 +40,7 @@ inline constexpr Duration announcement_patience = std::chrono::seconds{10};
 ///   ask_resources:      `sys_to`     the node that is meant; `sys_groups` KEY: exactly these
 /// An epoch counts the takeovers of a group. If two connected nodes hold the same group (a healed
 /// partition), the one with the higher epoch took over last and releases; at a tie the higher name.
-/// A group that is only starting counts as higher than any that runs.
+/// One that is only starting gives way to one that runs; two that are starting both let go.
 ///
 /// A failed start is tried once more, then the group is stopped, marked failed and left to the next
 /// node (with a 3.0.6 peer: by a standby of its set, once). If it failed everywhere, the first node
@@ -74,6 +74,7 @@ class Resources {
     GroupSet held, moving, failed;
     std::vector<std::uint64_t> epochs;  ///< of what is held, by GroupId; empty from 3.0.6
     GroupSet before_death;
+    GroupSet conflicts;      ///< held by both of us, and told
     NodeId gives_to = no_node, takes_from = no_node;  ///< of the move that it is in
     Instant patience{};      ///< until then a silent one is waited for
     Instant ask_again = never;

@@ -24,7 +24,7 @@ void Resources::pull_own() {
 
 /// Asks again for what was asked for in vain; among ours, for what another node is seen to hold.
 void Resources::plan_pulls() {
-  if (!is_legacy()) return;
+  if (!is_legacy() || stop_asked_) return;
   GroupSet claimed;
   for (const NodeId node : placement_.nodes()) claimed |= claims(node);
   each(local_ & ~held(), [&](GroupId group) {

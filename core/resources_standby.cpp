@@ -40,6 +40,8 @@ void Resources::on_ask_resources(NodeId node, const Message& message) {
 
   const auto act = standby_act(standby_.state, info, StandbySender::other);
   if (!act || node != standby_.partner) {
+    // A partner of ours learns from what we announce that we are in no move with it.
+    if (is_ours(node) && info != "not") announce();
     return log(LogLevel::error, resource_text::ignored_message, info, name(node),
                name_of(standby_.state));
   }
@@ -131,6 +133,9 @@ void Resources::giving() {
   standby_.deadline = now_.instant + standby_limits::phase;
   peer(standby_.partner).stable = false;
   standby_.groups &= held();
+  each(standby_.groups, [&](GroupId group) {
+    if (book(group).contested) standby_.groups.reset(group.value);
+  });
   each(standby_.groups, [&](GroupId group) { runs_.stop(now_, group, *sink_); });
 }
 
@@ -186,6 +191,11 @@ void Resources::taking(const Message& message) {
   auto& who = peer(standby_.partner);
   who.held &= ~standby_.groups;
   who.last = std::max(who.last, Seqno{message.hex("seq").value_or(0)});
+  GroupSet elsewhere;  // a third node has it after a partition: that is settled first
+  for (const NodeId node : placement_.nodes()) {
+    if (node != standby_.partner) elsewhere |= claims(node);
+  }
+  standby_.groups &= ~elsewhere;
   each(standby_.groups & ~held(), [&](GroupId group) {
     take(group);
     book(group).failback_due = false;

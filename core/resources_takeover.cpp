@@ -72,7 +72,7 @@ void Resources::on(const NodeReturned& event) {
       if (!event.was_dead) who.patience = now_.instant + resource_limits::announcement_patience;
       return;
     case ReturnKind::restart:
-      if (event.was_dead) {
+      if (event.was_dead || who.gone) {  // gone: it had released everything, and was not dead yet
         who = Peer{};
         return;
       }

@@ -35,7 +35,7 @@ GroupSet Resources::claims(NodeId node) const {
 std::uint64_t Resources::epoch(GroupId group) const {
   const auto& entry = book(group);
   if (entry.leftover) return leftover_epoch;
-  return entry.epoch + (runs_.state(group) == GroupState::starting ? starting_mark : 0);
+  return entry.epoch + (runs_.is_coming(group) ? starting_mark : 0);
 }
 
 GroupSet Resources::held() const {

@@ -142,9 +142,9 @@ void Resources::check_conflicts(NodeId node) {
     runs_.refresh(now_, group, *sink_);
   });
   const GroupSet both = who.held & held();
-  if (both.none()) return;
-  if ((both & local_).any()) log(LogLevel::error, resource_text::both_ours);
-  if ((both & foreign_).any()) log(LogLevel::error, resource_text::both_foreign);
+  const GroupSet fresh = both & ~std::exchange(who.conflicts, both);
+  if ((fresh & local_).any()) log(LogLevel::error, resource_text::both_ours);
+  if ((fresh & foreign_).any()) log(LogLevel::error, resource_text::both_foreign);
   bool tell = false;
   each(both, [&](GroupId group) {
     auto& entry = book(group);
@@ -153,7 +153,9 @@ void Resources::check_conflicts(NodeId node) {
     const bool exact = !who.epochs.empty();
     const std::uint64_t theirs = exact ? who.epochs[group.value] : 0;
     const bool tie = epoch(group) == theirs && name(self_) > name(node);
-    const bool loses = exact ? epoch(group) > theirs || tie : entry.leftover;
+    // Who only comes gives way; if both do, the rule finds one when both have let go.
+    const bool yields = runs_.is_coming(group) || epoch(group) > theirs || tie;
+    const bool loses = exact ? yields : entry.leftover;
     if (loses) {
       log(LogLevel::warn, "{}: node {} holds it as well; releasing it here", key(group),
           name(node));
@@ -309,7 +311,7 @@ Resources::Announcement Resources::announcement() const {
   for (std::size_t i = 0; i < books_.size(); ++i) {
     const GroupId group{static_cast<std::uint16_t>(i)};
     present.failed.set(i, books_[i].failed);
-    present.starting.set(i, runs_.state(group) == GroupState::starting);
+    present.starting.set(i, runs_.is_coming(group));
   }
   return present;
 }

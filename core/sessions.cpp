@@ -320,10 +320,16 @@ void Sessions::client_status(Turn& turn) {
     return send(turn.client(), reply, turn.out);
   }
   const bool local = *node == turn.snapshot.self;
-  if (!local && turn.snapshot.nodes[node->value].status == NodeStatus::active) {
-    message_.set("from_id", turn.session().id);
+  const bool possible = asked->size() <= limits::client_id_bytes;
+  if (!local && possible && turn.snapshot.nodes[node->value].status == NodeStatus::active) {
+    Message query;
+    query.add("t", "hbapi-req");
+    query.add("reqtype", "clientstatus");
+    query.add("from_id", turn.session().id);
+    query.add("node", turn.snapshot.nodes[node->value].name.view());
+    query.add("cn", *asked);
     ForEngine up{turn.client(), {}};
-    append_netstring(message_, up.body);
+    append_netstring(query, up.body);
     turn.out.push_back(std::move(up));
     return;
   }
@@ -375,7 +381,8 @@ void Sessions::copy_request(const Turn& turn, Bytes body) {
 }
 
 void Sessions::reply(ClientId client, Bytes body, SessionOutputs& out) {
-  if (is_signed_on(client)) out.push_back(ClientDeliver{client, std::string(as_text(body))});
+  if (is_signed_on(client))
+    out.push_back(ClientDeliver{client, std::string(as_text(body)), Delivery::reply});
 }
 
 void Sessions::flow(Flow flow, SessionOutputs& out) {
@@ -397,7 +404,7 @@ bool Sessions::is_signed_on(ClientId client) const {
 }
 
 void Sessions::send(ClientId client, const Message& message, SessionOutputs& out) const {
-  ClientDeliver deliver{client, {}};
+  ClientDeliver deliver{client, {}, Delivery::reply};
   append_client_body(message, config_.framing, deliver.body);
   out.push_back(std::move(deliver));
 }

@@ -31,10 +31,13 @@ inline constexpr std::uint32_t all = 0x3f;
 
 // ---- what the owner of the sockets is told to do, in this order ----
 
+/// Replies are bounded by the requests that we read; what comes unasked is bounded by the queue.
+enum class Delivery : std::uint8_t { reply, unasked };
 /// Queue this body for a client, framed by the caller.
 struct ClientDeliver {
   ClientId client;
   std::string body;
+  Delivery kind = Delivery::unasked;
 };
 /// Send what is queued, as far as it goes without waiting, then close. The session is gone.
 struct ClientClose {
@@ -69,7 +72,8 @@ struct ForCluster {
   ClientId client;
   std::string body;
 };
-/// A request that only the engine can answer (clientstatus of a remote client); `from_id` is set.
+/// A request that only the engine can answer, made anew from what matters of it: `t`, `reqtype` =
+/// clientstatus, `from_id` = the asking client's id, `node` as ha.cf has it, `cn`.
 struct ForEngine {
   ClientId client;
   std::string body;

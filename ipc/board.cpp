@@ -152,7 +152,9 @@ core::Result<Board> Board::create(const std::string& path) {
     board.page_->magic = board_magic;
     board.black_box_ = BlackBoxWriter{board.page_->black_box};
     if (auto given = give_to_group(file, temporary); !given) return given;
-    if (::rename(temporary.c_str(), path.c_str()) != 0) return failed("rename the board to " + path);
+    if (::rename(temporary.c_str(), path.c_str()) != 0) {
+      return failed("rename the board to " + path);
+    }
     return {};
   }();
   if (!made) {

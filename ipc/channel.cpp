@@ -107,8 +107,8 @@ core::Result<Channel> Channel::adopt() {
   for (int fd = first; fd < first + 3; ++fd) {
     if (::fcntl(fd, F_SETFD, FD_CLOEXEC) != 0) {
       for (os::Fd* end : {&ends.bell, &ends.up, &ends.down}) (void)end->release();
-      return core::Error{"descriptors 3, 4 and 5 are not there: this role is for heartbeat's own use",
-                         EBADF};
+      return core::Error{"descriptors 3, 4 and 5 are not there: this role is for heartbeat's own "
+                         "use", EBADF};
     }
   }
   return adopt(std::move(ends));
@@ -180,6 +180,7 @@ void Channel::flush() {
 }
 
 Violation Channel::begin_drain() {
+  if (violation_ != Violation::none) return violation_;
   if (out_.violation() != Violation::none) return out_.violation();
   return in_.begin();
 }
@@ -195,6 +196,7 @@ bool Channel::permitted(const RecordView& record) {
 
 core::Error Channel::broken(Violation violation) {
   ++counters_.violations;
+  violation_ = violation;
   return {fmt::format("{} of the {}'s ring", name_of(violation), name_of(role_)), EPROTO};
 }
 
@@ -203,7 +205,7 @@ bool Channel::prepare_to_sleep() {
     std::atomic_ref{my_page_->sleep}.store(++sleep_, std::memory_order_relaxed);
   }
   std::atomic_thread_fence(std::memory_order_seq_cst);
-  if (!in_.anything_waiting()) return true;
+  if (violation_ != Violation::none || !in_.anything_waiting()) return true;
   awake();
   return false;
 }
@@ -225,7 +227,7 @@ BellState Channel::take_bell() {
     parts[i] = {&bytes[i], 1};
     messages[i].msg_hdr.msg_iov = &parts[i];
     messages[i].msg_hdr.msg_iovlen = 1;
-    if (!takes_fds) continue;  // without room the kernel drops descriptors instead of installing them
+    if (!takes_fds) continue;  // without room for descriptors the kernel drops them
     messages[i].msg_hdr.msg_control = controls[i];
     messages[i].msg_hdr.msg_controllen = sizeof controls[i];
   }

@@ -29,7 +29,7 @@ enum class BellState : std::uint8_t {
   closed,  ///< the other side is gone
 };
 
-/// A descriptor that came over the bell socket; the tag says what for ('l' log file, 'd' debug file).
+/// A descriptor that came over the bell socket; the tag says what for ('l' log, 'd' debug file).
 struct ReceivedFd {
   std::uint8_t tag = 0;
   os::Fd fd;
@@ -139,6 +139,7 @@ class Channel {
   os::Fd bell_;
   std::uint64_t sleep_ = 0;     ///< what my page says
   std::uint64_t rung_for_ = 0;  ///< the other side's sleep that was rung for already
+  Violation violation_ = Violation::none;
   static constexpr std::size_t most_fds = 4;
   std::array<ReceivedFd, most_fds> fds_;
   std::size_t fd_count_ = 0;

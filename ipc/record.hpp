@@ -35,13 +35,13 @@ enum class RecordType : std::uint16_t {
   client_go = 35,      ///< `client`, `gen`: a named sign-on was announced, the reply may go out
   clients_pause = 36,  ///< `paused` 0/1: flow control (wire-protocol §5.4)
   // status → master
-  client_join = 40,    ///< `client` decimal, `name`, `pid`, `uid`, `gid`, `info`: named client signs on
+  client_join = 40,    ///< `client` decimal, `name`, `pid`, `uid`, `gid`, `info`: signs on by name
   client_leave = 41,   ///< `client`, `name`, `info`
   client_message = 42, ///< raw: u64 ClientId, then the message body (any framing) for the cluster
   client_query = 43,   ///< raw: u64 ClientId, then a request that the snapshot cannot answer
   // master → runner
   runner_config = 50,  ///< environment, directories, log paths (see status/runner.hpp)
-  run_action = 51,     ///< `ticket`, `group`, `script`, `arg`*, `op`, `timeout` ms, env_* (see runner)
+  run_action = 51,     ///< `ticket`, `group`, `script`, `arg`*, `op`, `timeout` ms (see runner)
   kill_action = 52,    ///< `ticket`
   start_client = 53,   ///< `ticket`, `user`, `command`: a respawn client
   stop_client = 54,    ///< `ticket`
@@ -55,6 +55,10 @@ enum class RecordType : std::uint16_t {
   address_lost = 62,   ///< `group`, `address`, `text`
   runner_state = 63,   ///< `running`* tickets, ledger lines; first record after ready
 };
+
+/// Tags of descriptors that the master sends to the status process (Channel::send_fd): the open log
+/// files, and a socket connected to /dev/log when syslogd has made a new one.
+inline constexpr std::uint8_t log_file_tag = 'l', debug_file_tag = 'd', syslog_tag = 's';
 
 /// The largest payload a role may send or get of a type; 0 = not permitted. Checked on arrival: a
 /// record outside this table is a violation that ends the child (OpenSSH's permit table).

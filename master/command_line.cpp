@@ -1,18 +1,17 @@
 // command_line: heartbeat's options, and the commands that speak to a running daemon
 #include "master/command_line.hpp"
 
+#include "master/config_files.hpp"
+#include "os/file.hpp"
 #include "os/paths.hpp"
 
 #include <fmt/core.h>
 
-#include <algorithm>
 #include <array>
 #include <cerrno>
-#include <charconv>
 #include <csignal>
 #include <cstdio>
 #include <cstring>
-#include <fstream>
 #include <string_view>
 
 #include <getopt.h>
@@ -99,29 +98,8 @@ std::string own_uname() {
   return ::uname(&name) == 0 ? name.nodename : "localhost";
 }
 
-std::string own_node_name() {
-  std::string name = own_uname();
-  std::ifstream file{std::string{os::paths::ha_dir} + "/nodeinfo"};
-  std::string line;
-  if (file && std::getline(file, line) && !file.eof() && !line.empty()) name = line;
-  std::ranges::transform(name, name.begin(), [](char c) {
-    return c >= 'A' && c <= 'Z' ? static_cast<char>(c - 'A' + 'a') : c;
-  });
-  return name;
-}
-
 /// The number in the pid file, 0 if there is no usable one.
-pid_t read_pid_file() {
-  std::ifstream file{os::paths::pid_file};
-  std::string text;
-  if (!file || !std::getline(file, text)) return 0;
-  const auto from = std::min(text.find_first_not_of(' '), text.size());
-  pid_t pid = 0;
-  const auto [end, error] = std::from_chars(text.data() + from, text.data() + text.size(), pid);
-  return error == std::errc{} && end == text.data() + text.size() && pid > 0 ? pid : 0;
-}
-
-bool exists(pid_t pid) { return ::kill(pid, 0) == 0 || errno != ESRCH; }
+pid_t read_pid() { return os::read_pid_file(os::paths::pid_file).value_or(0); }
 
 }  // namespace
 
@@ -163,20 +141,20 @@ std::optional<CommandLine> parse_command_line(int argc, char** argv) {
 }
 
 std::optional<pid_t> running_daemon() {
-  const pid_t pid = read_pid_file();
-  if (pid == 0 || !exists(pid)) return std::nullopt;
+  const pid_t pid = read_pid();
+  if (pid == 0 || !os::process_exists(pid)) return std::nullopt;
   return pid;
 }
 
 int print_status() {
   if (const auto pid = running_daemon()) {
     fmt::print("heartbeat OK [pid {} et al] is running on {} [{}]...\n", *pid, own_uname(),
-               own_node_name());
+               own_node_name(os::paths::ha_dir));
     return exit_code::good;
   }
   fmt::print("heartbeat is stopped. No process\n");
   // habit: a pid file whose process is gone is the normal state after a stop.
-  return read_pid_file() == 0 ? exit_code::stopped : exit_code::stopped_with_pid_file;
+  return read_pid() == 0 ? exit_code::stopped : exit_code::stopped_with_pid_file;
 }
 
 int stop_daemon() {
@@ -191,7 +169,7 @@ int stop_daemon() {
   }
   // habit: without limit, since scripts may take their time; but looked at often, not each second.
   constexpr useconds_t poll = 50'000;
-  while (exists(*pid)) ::usleep(poll);
+  while (os::process_exists(*pid)) ::usleep(poll);
   return exit_code::good;
 }
 

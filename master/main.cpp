@@ -12,6 +12,7 @@
 
 #include <fmt/core.h>
 
+#include <array>
 #include <cerrno>
 #include <cstdio>
 #include <cstdlib>
@@ -71,6 +72,19 @@ void quiet_standard_streams() {
   if (null > 2) ::close(null);
 }
 
+/// The next image of the program, with the same pid: after an upgrade the installed one.
+int execute_again(std::string held) {
+  std::string name = "heartbeat", resume = "-R", keep = "-C";
+  std::array<char*, 5> arguments = {name.data(), resume.data(), nullptr, nullptr, nullptr};
+  if (!held.empty()) {
+    arguments[2] = keep.data();
+    arguments[3] = held.data();
+  }
+  ::execv(hb::os::paths::program, arguments.data());
+  ::execv("/proc/self/exe", arguments.data());
+  return exit_code::bad_configuration;
+}
+
 int serve(LoadedConfig loaded, const CommandLine& line, char** argv) {
   hb::os::Fd image{::open("/proc/self/exe", O_RDONLY | O_CLOEXEC)};
   if (!image.valid()) {
@@ -99,7 +113,8 @@ int serve(LoadedConfig loaded, const CommandLine& line, char** argv) {
     fmt::print(stderr, "heartbeat: {}\n", end.error().text);
     return exit_code::bad_configuration;
   }
-  return exit_code::good;
+  if (*end == hb::master::MasterEnd::stopped) return exit_code::good;
+  return execute_again(*end == hb::master::MasterEnd::resume ? std::string{master.held()} : "");
 }
 
 int start(const CommandLine& line, char** argv) {

@@ -139,9 +139,17 @@ core::Result<MasterEnd> Master::run() {
   }
   loop_.on_turn([this] { turn(); });
   turn();
-  loop_.run();
-  return end_.value_or(MasterEnd::stopped);
+  if (!end_) loop_.run();
+  if (*end_ != MasterEnd::stopped) log(core::LogLevel::info, "Performing heartbeat restart exec.");
+  for (const auto& child : supervisor_->children()) {
+    if (child->channel) child->channel->flush();
+  }
+  os::notify_service_manager(*end_ == MasterEnd::stopped ? "STOPPING=1" : "RELOADING=1");
+  supervisor_->finish();
+  return *end_;
 }
+
+std::string_view Master::held() const { return core::name_of(engine_->snapshot().holding); }
 
 // ---- start ------------------------------------------------------------------------------------
 
@@ -462,6 +470,10 @@ void Master::finish_turn(core::Now now) {
   }
   supervisor_->start_due(now.instant);
   retry_links(now.instant);
+  if (restart_asked_ && engine_->snapshot().holding != core::Holding::transition) {
+    restart_asked_ = false;
+    step(now, core::RestartRequested{});
+  }
 }
 
 // ---- outputs ----------------------------------------------------------------------------------
@@ -567,9 +579,11 @@ void Master::carry_out(const core::Persist& persist) {
 void Master::carry_out(const core::Exit& exit) {
   scratch_.clear();
   push(supervisor_->find(ipc::Role::runner), ipc::RecordType::goodbye, scratch_);
-  log(core::LogLevel::info, fmt::format("{} Heartbeat shutdown complete.",
-                                        engine_->config().node_name));
-  end_ = exit.reason == core::ExitReason::stopped ? MasterEnd::stopped : MasterEnd::restart;
+  switch (exit.reason) {
+    case core::ExitReason::stopped: end_ = MasterEnd::stopped; break;
+    case core::ExitReason::restart: end_ = MasterEnd::restart; break;
+    case core::ExitReason::resume: end_ = MasterEnd::resume; break;
+  }
 }
 
 // ---- children ---------------------------------------------------------------------------------

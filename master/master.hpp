@@ -28,7 +28,7 @@ struct MasterSetup {
 };
 
 /// How the master ended; main turns it into an exit or a new execution of the image.
-enum class MasterEnd { stopped, restart };
+enum class MasterEnd { stopped, restart, resume };
 
 class Master {
  public:
@@ -39,6 +39,8 @@ class Master {
 
   /// Opens everything that needs rights and disk, spawns the children and serves until the end.
   [[nodiscard]] core::Result<MasterEnd> run();
+  /// After a resume: what the next image is to be told with -C.
+  [[nodiscard]] std::string_view held() const;
 
  private:
   // start

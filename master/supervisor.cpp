@@ -8,6 +8,8 @@
 #include <algorithm>
 #include <csignal>
 
+#include <poll.h>
+
 namespace hb::master {
 namespace {
 
@@ -17,6 +19,8 @@ constexpr int exit_permission = 77;
 constexpr core::Duration longest_back_off = std::chrono::seconds{60};
 /// A life this long clears the record: what killed it was not its start.
 constexpr core::Duration long_life = std::chrono::seconds{10};
+/// For children to end by themselves when we do.
+constexpr core::Duration patience = std::chrono::seconds{2};
 
 }  // namespace
 
@@ -30,7 +34,11 @@ core::Duration back_off(std::uint32_t failures) {
 Supervisor::Supervisor(os::Loop& loop, int image, std::vector<std::string> environment)
     : loop_{loop}, image_{image}, environment_{std::move(environment)} {}
 
-Supervisor::~Supervisor() { stop_all(); }
+Supervisor::~Supervisor() {
+  for (const auto& child : children_) {
+    if (child->process) child->process->kill(SIGKILL);
+  }
+}
 
 Child& Supervisor::add(ChildSpec spec) {
   children_.push_back(std::make_unique<Child>());
@@ -121,11 +129,22 @@ void Supervisor::condemn(Child& child, const std::string& why) {
   child.process->kill(SIGKILL);
 }
 
-void Supervisor::stop_all() {
+void Supervisor::finish() {
   stopping_ = true;
+  const core::Instant killed_at = os::instant_now() + patience;
   for (const auto& child : children_) {
-    // The runner ends by itself after a goodbye, when nothing runs any more.
-    if (child->process && child->spec.role != ipc::Role::runner) child->process->kill(SIGKILL);
+    if (!child->process) continue;
+    loop_.unwatch(child->process->pidfd.get());
+    loop_.unwatch(child->channel->bell());
+    child->channel.reset();  // its lifeline: each ends once its ring is empty
+  }
+  for (const auto& child : children_) {
+    while (child->process && !child->process->reap()) {
+      if (os::instant_now() >= killed_at) child->process->kill(SIGKILL);
+      pollfd ended{child->process->pidfd.get(), POLLIN, 0};
+      (void)::poll(&ended, 1, 50);
+    }
+    child->process.reset();
   }
 }
 

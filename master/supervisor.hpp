@@ -68,8 +68,9 @@ class Supervisor {
   void mark_ready(Child& child);
   /// Kills (SIGKILL) a child that broke its ring; on_lost follows from its death.
   void condemn(Child& child, const std::string& why);
-  /// Ends all but the runner at exit; no respawn from here on.
-  void stop_all();
+  /// Ends all at exit, and collects them: the log gets written, the runner ends by itself after a
+  /// goodbye when nothing runs any more. Bounded; what does not end in time is killed.
+  void finish();
   [[nodiscard]] bool all_ready() const;
 
  private:

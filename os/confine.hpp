@@ -11,7 +11,7 @@
 
 namespace hb::os {
 
-/// medium: readers, writers, FIFO reader (16 calls). status: the process that speaks with strangers.
+/// medium: readers, writers, FIFO reader (16 calls). status: the one that speaks with strangers.
 enum class Profile : std::uint8_t { medium, status };
 /// kill: a forbidden call ends the process. log: it is only written to the kernel's log; for the
 /// test that proves the lists complete (SYSTOLE_FILTER=log in the master's environment).

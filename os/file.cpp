@@ -116,6 +116,24 @@ std::optional<pid_t> read_pid_file(const std::string& path) {
   return pid;
 }
 
-bool process_exists(pid_t pid) { return pid > 0 && (::kill(pid, 0) == 0 || errno == EPERM); }
+namespace {
+
+std::string read_proc(const std::string& path) {
+  const Fd fd{::open(path.c_str(), O_RDONLY | O_CLOEXEC)};
+  char text[512];
+  const ssize_t size = fd.valid() ? ::read(fd.get(), text, sizeof text) : 0;
+  return size > 0 ? std::string(text, static_cast<std::size_t>(size)) : std::string{};
+}
+
+}  // namespace
+
+bool process_exists(pid_t pid) {
+  if (pid <= 0 || (::kill(pid, 0) != 0 && errno != EPERM)) return false;
+  // A zombie answers signals, but nothing runs any more: "12 (name) Z ...".
+  const auto state = read_proc("/proc/" + std::to_string(pid) + "/stat");
+  const auto name_end = state.rfind(')');
+  return name_end == std::string::npos || name_end + 2 >= state.size() ||
+         state[name_end + 2] != 'Z';
+}
 
 }  // namespace hb::os

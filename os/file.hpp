@@ -33,7 +33,7 @@ enum class Links : std::uint8_t { refuse, follow };
 /// The pid in the file if it holds one, and whether or not that process exists; nothing if there is
 /// no such file or no number in it.
 [[nodiscard]] std::optional<pid_t> read_pid_file(const std::string& path);
-/// Whether a process of that number exists (also another user's).
+/// Whether a process of that number exists (also another user's) and has not ended (no zombie).
 [[nodiscard]] bool process_exists(pid_t pid);
 
 }  // namespace hb::os

@@ -28,13 +28,15 @@ class Loop {
   /// Stops and goes on calling `ready` of a watched descriptor; what comes meanwhile is not lost.
   void pause(int descriptor);
   void resume(int descriptor);
-  /// Calls `ready` once when `descriptor`, which is watched, can be written; replaces an earlier one.
+  /// Calls `ready` once when `descriptor`, which is watched, can be written; replaces an earlier
+  /// one.
   void when_writable(int descriptor, Callback ready);
   /// Forgets `descriptor`; may be called from any callback, also its own. Unknown ones are ignored.
   void unwatch(int descriptor);
 
   /// Wakes the loop at `at` (core::never: not at all); replaces the earlier deadline. The timer is
-  /// moved only if it must fire earlier, so an early turn may happen: look at the clock in the hook.
+  /// moved only if it must fire earlier, so an early turn may happen: look at the clock in the
+  /// hook.
   void deadline(core::Instant at);
 
   /// Called at the end of each turn: the place where inputs are drained before timers are judged.

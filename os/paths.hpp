@@ -3,6 +3,7 @@
 
 namespace hb::os::paths {
 
+inline constexpr const char* program = "/usr/libexec/heartbeat/heartbeat";
 inline constexpr const char* ha_dir = "/etc/ha.d";
 inline constexpr const char* resource_dir = "/etc/ha.d/resource.d";
 inline constexpr const char* init_dir = "/etc/init.d";

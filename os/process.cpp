@@ -17,6 +17,7 @@
 
 #include <fcntl.h>
 #include <linux/capability.h>
+#include <linux/close_range.h>
 #include <spawn.h>
 #include <sys/prctl.h>
 #include <sys/socket.h>
@@ -110,6 +111,8 @@ std::optional<ProcessEnd> Process::reap() {
 core::Result<Process> spawn_self(int image, const std::string& title, std::string_view role,
                                  std::initializer_list<int> inherited,
                                  std::span<const std::string> extra) {
+  // Ours are close-on-exec already; this is for what we ourselves inherited from a careless parent.
+  ::close_range(first_inherited, ~0U, CLOSE_RANGE_CLOEXEC);
   SpawnPlan plan;
   std::vector<Fd> copies;
   int target = first_inherited;

@@ -40,7 +40,7 @@ struct Process {
 
 /// Executes the held program `image` (an open descriptor of our own executable) with argv[0] =
 /// `title` and role_variable = `role`. `inherited` become descriptors 3, 4, ... in this order, -1
-/// leaves a gap; nothing else that is close-on-exec gets through. Its environment is the role, TZ,
+/// leaves a gap; nothing else gets through. Its environment is the role, TZ,
 /// filter and priority from ours, and `extra` (NAME=value). All signals are default and unblocked.
 /// The child inherits our scheduling: under load a normal priority between our vfork and its exec
 /// would hold us up; os::begin_child sets its own first thing.
@@ -59,7 +59,7 @@ void begin_child(int keep_below = 8);
 /// the environment is moved to the heap first. Longer titles are cut.
 void set_title(char** argv, std::string_view title);
 
-/// Whether the other end of a socketpair still exists: the lifeline to the parent. Takes nothing out.
+/// Whether the other end of a socketpair still exists: the lifeline to the parent. Takes nothing.
 [[nodiscard]] bool lifeline_holds(int socket);
 
 }  // namespace hb::os

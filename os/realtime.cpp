@@ -48,8 +48,9 @@ bool raise_lock_limit() {
   return present.rlim_cur == RLIM_INFINITY;
 }
 
-/// ONFAULT: pages are locked when they are first touched, so that reserved memory costs nothing. With
-/// a limit in force, memory of the future is left out: else growing would fail once rights are gone.
+/// ONFAULT: pages are locked when they are first touched, so that reserved memory costs nothing.
+/// With a limit in force, memory of the future is left out: else growing would fail once rights are
+/// gone.
 int lock_touched() {
   const int future = raise_lock_limit() ? MCL_FUTURE : 0;
   return ::mlockall(MCL_CURRENT | MCL_ONFAULT | future);
@@ -77,8 +78,8 @@ std::vector<std::string> go_realtime(unsigned priority, TextLock text) {
     const int code = errno;
     // Kernels with RT_GROUP_SCHED refuse in a control group without real-time budget.
     warnings.push_back(fmt::format(
-        "no real-time scheduling at priority {}: {}; give the service CAP_SYS_NICE, and with control "
-        "groups v1 a cpu.rt_runtime_us above 0", priority, std::strerror(code)));
+        "no real-time scheduling at priority {}: {}; give the service CAP_SYS_NICE, and with "
+        "control groups v1 a cpu.rt_runtime_us above 0", priority, std::strerror(code)));
   }
   if (lock_touched() != 0 || (text == TextLock::all && lock_program() != 0)) {
     const int code = errno;

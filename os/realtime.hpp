@@ -17,9 +17,9 @@ enum class TextLock : std::uint8_t { all, touched };
 /// the heap neither grows nor faults.
 void tune_heap();
 
-/// SCHED_RR at `priority` (1–99; 0: nothing is done), RLIMIT_RTTIME, memory locked as it is touched,
-/// stack prefaulted. What is not permitted is left out; each returned text is a warning that names
-/// the cure.
+/// SCHED_RR at `priority` (1 to 99; 0: nothing is done), RLIMIT_RTTIME, memory locked as it is
+/// touched, stack prefaulted. What is not permitted is left out; each returned text is a warning
+/// that names the cure.
 [[nodiscard]] std::vector<std::string> go_realtime(unsigned priority, TextLock text);
 
 /// Back to SCHED_OTHER, nice 0, RLIMIT_RTTIME infinite, oom_score_adj 0, memory unlocked: for the

@@ -114,7 +114,8 @@ core::Result<void> set_multicast_sending(const Fd& socket, const UdpSender& opti
   if (!index) return index.error();
   const int loop = options.loopback == Loopback::on ? 1 : 0;
   if (options.family == Family4or6::v6) {
-    if (auto done = set(socket, IPPROTO_IPV6, IPV6_MULTICAST_IF, *index, "IPV6_MULTICAST_IF"); !done)
+    if (auto done = set(socket, IPPROTO_IPV6, IPV6_MULTICAST_IF, *index, "IPV6_MULTICAST_IF");
+        !done)
       return done;
     if (auto done = set(socket, IPPROTO_IPV6, IPV6_MULTICAST_LOOP, loop, "IPV6_MULTICAST_LOOP");
         !done)
@@ -232,8 +233,8 @@ core::Result<std::string> broadcast_address(const std::string& interface) {
   sockaddr_in address{};
   std::memcpy(&address, &request.ifr_broadaddr, sizeof address);
   if (address.sin_addr.s_addr == 0) {
-    return core::Error{fmt::format("interface {} has no broadcast address; set one, or use ucast or "
-                                   "mcast", interface), EADDRNOTAVAIL};
+    return core::Error{fmt::format("interface {} has no broadcast address; set one, or use ucast "
+                                   "or mcast", interface), EADDRNOTAVAIL};
   }
   char text[INET_ADDRSTRLEN] = {};
   ::inet_ntop(AF_INET, &address.sin_addr, text, sizeof text);
@@ -247,7 +248,8 @@ namespace {
 /// A page more than the largest datagram, so that buffers begin on pages of their own.
 constexpr std::size_t slot_bytes = 68 << 10;
 /// A timespec and a 32-bit count, each with its header.
-constexpr std::size_t control_bytes = CMSG_SPACE(sizeof(timespec)) + CMSG_SPACE(sizeof(std::uint32_t));
+constexpr std::size_t control_bytes =
+    CMSG_SPACE(sizeof(timespec)) + CMSG_SPACE(sizeof(std::uint32_t));
 
 }  // namespace
 

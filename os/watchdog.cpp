@@ -18,8 +18,10 @@ namespace hb::os {
 core::Result<Watchdog> Watchdog::open(const std::string& device) {
   Fd fd{::open(device.c_str(), O_WRONLY | O_CLOEXEC | O_NOCTTY)};
   if (!fd.valid()) {
-    return core::Error{fmt::format("cannot open watchdog {}: {}; load its module (softdog for a test)"
-                                   " or remove the line", device, std::strerror(errno)), errno};
+    return core::Error{fmt::format("cannot open watchdog {}: {}; load its module (softdog for a "
+                                   "test) or remove the line",
+                                   device, std::strerror(errno)),
+                       errno};
   }
   return Watchdog{std::move(fd)};
 }

@@ -43,9 +43,6 @@ Addresses::Addresses(Surroundings& surroundings, Lost lost)
   netlink_.emplace(std::move(*netlink));
   watch_.emplace(std::move(*watch));
   surroundings_.loop.watch(watch_->descriptor(), [this] { read_events(); });
-  if (const auto interfaces = netlink_->interfaces())
-    for (const os::Interface& interface : *interfaces)
-      carriers_[interface.index.value] = interface.up && interface.carrier;
 }
 
 Addresses::~Addresses() {
@@ -104,13 +101,12 @@ void Addresses::doubt_all() {
   for (Watched& watched : watched_) watched.judge_at = os::instant_now() + doubt;
 }
 
+/// Any change: a carrier that went and came again may be told when it is back already. So nothing is
+/// compared with before, only the pace is bounded.
 void Addresses::link_changed(os::InterfaceIndex index) {
+  if (watched_.empty()) return;
   const auto interface = netlink_->interface(index);
-  const bool is_there = interface && *interface;
-  const bool carries = is_there && (*interface)->up && (*interface)->carrier;
-  const bool carried = std::exchange(carriers_[index.value], carries);
-  if (!is_there) carriers_.erase(index.value);
-  if (!carries || carried || watched_.empty()) return;
+  if (!interface || !*interface || !(*interface)->up || !(*interface)->carrier) return;
   const auto held = netlink_->addresses();
   if (!held) return;
   for (Watched& watched : watched_) {
@@ -119,7 +115,7 @@ void Addresses::link_changed(os::InterfaceIndex index) {
     });
     if (!is_here) continue;
     watched.announcements_left = announcements;
-    watched.announce_at = os::instant_now();
+    watched.announce_at = std::max(os::instant_now(), watched.announced + repeat_pause);
   }
 }
 
@@ -128,6 +124,7 @@ void Addresses::tick(core::Instant now) {
   for (Watched& watched : watched_) {
     if (watched.announce_at > now) continue;
     announce(watched);
+    watched.announced = now;
     const bool is_last = --watched.announcements_left == 0;
     watched.announce_at = is_last ? core::never : now + repeat_pause;
   }

@@ -20,7 +20,8 @@ namespace hb::status {
 
 /// Listens to the kernel; asks it only when something happened. An address that somebody else
 /// removed is reported once, after a moment in which our own stop script may turn out to be the
-/// one; one whose cable came back is announced to the new neighbours.
+/// one; one whose interface changed (a cable
+/// came back) is announced to the neighbours again, at most once a second.
 class Addresses {
  public:
   struct Loss {
@@ -60,6 +61,7 @@ class Addresses {
     bool is_missing = false;            ///< told already
     core::Instant judge_at = core::never;
     core::Instant announce_at = core::never;
+    core::Instant announced{};
     unsigned announcements_left = 0;
   };
   void read_events();
@@ -74,8 +76,7 @@ class Addresses {
   std::optional<os::Netlink> netlink_;
   std::optional<os::NetworkWatch> watch_;
   std::vector<Watched> watched_;
-  std::map<std::uint32_t, bool> carriers_;                     ///< by interface
-  std::map<std::string, core::Operation, std::less<>> told_;   ///< by group
+  std::map<std::string, core::Operation, std::less<>> told_;  ///< by group
 };
 
 }  // namespace hb::status

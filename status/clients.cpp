@@ -1,7 +1,6 @@
 // clients: the register socket and all its connections, joined to the API sessions
 #include "status/clients.hpp"
 
-#include "core/frame.hpp"
 #include "os/clock.hpp"
 
 #include <fmt/core.h>
@@ -26,18 +25,6 @@ constexpr std::size_t scratch_bytes = 16 << 10;
 bool process_exists(std::uint32_t pid) {
   if (pid == 0) return true;  // of another pid namespace; it cannot sign on, and is told why
   return ::kill(static_cast<pid_t>(pid), 0) == 0 || errno != ESRCH;
-}
-
-std::string with_id(core::ClientId client, const std::string& body) {
-  std::string payload(sizeof client.value, '\0');
-  std::memcpy(payload.data(), &client.value, sizeof client.value);
-  return payload.append(body);
-}
-
-std::string netstring(const core::Message& message) {
-  std::string text;
-  core::append_netstring(message, text);
-  return text;
 }
 
 }  // namespace
@@ -206,91 +193,6 @@ void Clients::wake_stalled() {
   }
 }
 
-// ---- what the sessions want done
-
-/// Acting on one output may add others; they are done in order, and never inside one another.
-void Clients::apply() {
-  if (std::exchange(applying_, true)) return;
-  for (std::size_t i = 0; i < outputs_.size(); ++i) {
-    core::SessionOutput output = std::move(outputs_[i]);
-    std::visit([this](auto& kind) { act(kind); }, output);
-  }
-  outputs_.clear();
-  applying_ = false;
-}
-
-void Clients::act(core::ClientDeliver& output) {
-  const auto at = clients_.find(output.client);
-  if (at == clients_.end()) return;
-  Client& client = at->second;
-  const core::Bytes body = core::as_bytes(output.body);
-  dirty_.insert(output.client);
-  if (client.connection.push(body) == Connection::Queue::taken) return account(client);
-  flush(output.client);
-  if (!clients_.contains(output.client)) return;
-  const bool full = client.connection.push(body) == Connection::Queue::full;
-  account(client);
-  if (full || usage_[client.peer.uid].bytes > limits::bytes_of_user) {
-    ++counters_.slow;
-    drop(output.client, "badclient", "it does not read its messages");
-  }
-}
-
-void Clients::act(core::ClientClose& output) {
-  flush(output.client);
-  const auto at = clients_.find(output.client);
-  if (at != clients_.end()) forget(at);
-}
-
-void Clients::act(core::ClientResume& output) {
-  const auto at = clients_.find(output.client);
-  if (at == clients_.end()) return;
-  at->second.held = false;
-  // Not served from here: outputs of one message would mix with those of the next.
-  stalled_.insert(output.client);
-}
-
-void Clients::act(core::ClientQueueRoom& output) {
-  const auto at = clients_.find(output.client);
-  if (at != clients_.end()) at->second.connection.set_room(output.messages);
-}
-
-void Clients::act(core::ClientSignal& output) {
-  const auto at = clients_.find(output.client);
-  if (at != clients_.end()) at->second.signal = output.signal;
-}
-
-void Clients::act(core::NamedJoin& output) {
-  core::Message join;
-  join.add_decimal("client", output.client.value);
-  join.add("name", output.name);
-  join.add_decimal("pid", output.peer.pid);
-  join.add_decimal("uid", output.peer.uid);
-  join.add_decimal("gid", output.peer.gid);
-  join.add("info", "signon");
-  up(ipc::RecordType::client_join, netstring(join));
-}
-
-void Clients::act(core::NamedLeave& output) {
-  core::Message leave;
-  leave.add_decimal("client", output.client.value);
-  leave.add("name", output.name);
-  leave.add("info", output.info);
-  up(ipc::RecordType::client_leave, netstring(leave));
-}
-
-void Clients::act(core::ForCluster& output) {
-  up(ipc::RecordType::client_message, with_id(output.client, output.body));
-}
-
-void Clients::act(core::ForEngine& output) {
-  up(ipc::RecordType::client_query, with_id(output.client, output.body));
-}
-
-void Clients::act(core::SessionNote& output) {
-  note(output.level, output.text);
-}
-
 // ---- going out
 
 void Clients::flush(core::ClientId id) {
@@ -378,6 +280,11 @@ void Clients::flow(core::Sessions::Flow flow) {
 }
 
 void Clients::up(ipc::RecordType type, std::string payload) {
+  constexpr auto up = ipc::Direction::up;
+  if (payload.size() > ipc::permitted_bytes(ipc::Role::status, up, type))
+    return note(core::LogLevel::error,
+                fmt::format("a message of {} bytes is too long for the cluster; dropped",
+                            payload.size()));
   waiting_up_.push_back({type, std::move(payload)});
   retry_up();
 }

@@ -47,11 +47,11 @@ Connection::Stream Connection::fill(std::span<std::byte> scratch) {
   return Stream::open;
 }
 
-Connection::Queue Connection::push(core::Bytes body) {
+Connection::Queue Connection::push(core::Bytes body, core::Delivery kind) {
   if (body.size() > core::limits::api_body_bytes) return Queue::full;
   const std::size_t frame = body.size() + core::limits::api_header_bytes;
-  const bool over = queue_.size() >= room_ || queued_bytes_ + frame > limits::queued_bytes;
-  if (over) return Queue::full;
+  if (queued_bytes_ + frame > limits::queued_bytes) return Queue::full;
+  if (kind == core::Delivery::unasked && queue_.size() >= room_) return Queue::full;
   core::append_api_frame(body, queue_.emplace_back());
   queued_bytes_ += frame;
   return Queue::taken;
@@ -87,7 +87,8 @@ void Connection::set_room(std::size_t messages) {
   // habit: (32+N) KiB below 512 messages, N KiB from there on (client-api §1.4).
   const std::size_t kib = room_ < 512 ? 32 + room_ : room_;
   const int bytes = static_cast<int>(kib << 10);
-  ::setsockopt(socket_, SOL_SOCKET, SO_SNDBUF, &bytes, sizeof bytes);  // a hint; refusal is harmless
+  // A hint; a refusal is harmless.
+  ::setsockopt(socket_, SOL_SOCKET, SO_SNDBUF, &bytes, sizeof bytes);
 }
 
 }  // namespace hb::status

@@ -42,9 +42,10 @@ class Connection {
   [[nodiscard]] Stream fill(std::span<std::byte> scratch);
   [[nodiscard]] core::ApiFrameReader& in() { return in_; }
 
-  /// full: this body did not fit; the client does not read and must go.
+  /// full: this body did not fit; the client does not read and must go. Unasked messages are
+  /// limited in number and bytes, replies only in bytes: one request may have many.
   enum class Queue : std::uint8_t { taken, full };
-  [[nodiscard]] Queue push(core::Bytes body);
+  [[nodiscard]] Queue push(core::Bytes body, core::Delivery kind);
   /// Sends as much as the kernel takes now.
   [[nodiscard]] Stream flush();
   [[nodiscard]] bool has_queued() const { return !queue_.empty(); }

@@ -20,9 +20,9 @@ constexpr core::Duration warning_interval = std::chrono::seconds{30};
 
 /// Fields that 3.0.6 handed to rc.d scripts (resources §2) and that its scripts and sites' hooks
 /// read. Not `auth`: a signature is nobody's business.
-constexpr std::array<std::string_view, 20> exported = {
+constexpr std::array<std::string_view, 19> exported = {
     "t",    "src",  "seq",  "hg",      "ts",   "ttl",   "ld",   "st",       "dt",     "protocol",
-    "info", "dest", "node", "ipaddr", "weown", "ok",   "result", "rsc_hold", "ifname", "reason"};
+    "info", "dest", "node", "ipaddr", "weown", "ok",   "result", "rsc_hold", "ifname"};
 constexpr std::string_view field_prefix = "f_";
 
 bool has_control_bytes(std::string_view text) {

@@ -29,7 +29,7 @@ struct LogFormat {
   bool expects_debug_file = false;
 };
 
-/// Writes each entry to all places that are configured: logfile all levels but debug, debugfile all,
+/// Writes each entry to all places that are configured: logfile all levels but debug, debugfile and
 /// syslog all. A full disk or a dead syslog daemon loses lines, never the caller: the number lost
 /// is told in the next line that gets through.
 class Logger {

@@ -178,6 +178,7 @@ void Runner::watch_signals() {
 void Runner::take(const ipc::RecordView& record) {
   if (record.type == RecordType::goodbye) {
     phase_ = Phase::leaving;
+    if (ledger_) ledger_->share();  // a master that restarts itself has a new runner soon
     phase_end_ = os::instant_now() + leaving_patience;
     clients_.stop_all();
     return;
@@ -280,7 +281,7 @@ void Runner::report_client(std::uint64_t ticket, const ProcessEnd& ended) {
 }
 
 void Runner::send(RecordType type, const core::Message& message) {
-  if (phase_ == Phase::orphaned || phase_ == Phase::releasing) return;  // nobody listens
+  if (phase_ == Phase::orphaned || logger_) return;  // nobody listens
   if (type == RecordType::log && waiting_.size() >= waiting_records) return;
   std::string payload;
   core::append_netstring(message, payload);
@@ -378,6 +379,12 @@ void Runner::go_on(core::Instant now) {
     } else {
       clients_.stop_all();  // another runner holds everything now
     }
+  }
+  if (phase_ == Phase::releasing && !ledger_->is_ours()) {
+    log(LogLevel::warn, "A new master came: the release ends here.");
+    release_.reset();
+    phase_ = Phase::ending;
+    clients_.stop_all();
   }
   if (phase_ == Phase::releasing && release_->is_done()) {
     addresses_.drop_all();

@@ -59,17 +59,19 @@ bool become(const Account& account) {
   if (::setpgid(0, 0) != 0) give_up(failure, "setpgid");
   // habit, ended: ignored signals leaked into every service (resources W19)
   for (int signal = 1; signal <= last_signal; ++signal) ::signal(signal, SIG_DFL);
-  ::setpriority(PRIO_PROCESS, 0, 0);  // the runner's own is better, see runner.cpp
   ::umask(usual_umask);
   if (::dup2(plan.in, 0) < 0 || ::dup2(plan.out, 1) < 0 || ::dup2(plan.error, 2) < 0)
     give_up(failure, "dup2");
   ::syscall(SYS_close_range, 3U, ~0U, 0U);
   if (plan.account && !become(*plan.account)) give_up(failure, "change to the user");
+  // Only now: a change of user clears it.
+  if (plan.lifetime == Lifetime::runner) ::prctl(PR_SET_PDEATHSIG, SIGTERM, 0, 0, 0);
   if ((plan.folder.empty() || ::chdir(plan.folder.c_str()) != 0) && ::chdir("/") != 0)
     give_up(failure, "chdir");
   sigset_t none;
   ::sigemptyset(&none);
   ::sigprocmask(SIG_SETMASK, &none, nullptr);
+  ::setpriority(PRIO_PROCESS, 0, 0);  // the runner's own is better, see runner.cpp
   char* const* arguments = prepared.arguments.data() + 1;
   ::execve(arguments[0], arguments, prepared.environment.data());
   // habit: scripts without an interpreter line worked, since a shell started them

@@ -4,6 +4,7 @@
 #include "core/message.hpp"
 #include "core/queries.hpp"
 #include "core/result.hpp"
+#include "ipc/record.hpp"
 #include "status/logger.hpp"
 
 namespace hb::status {
@@ -20,7 +21,8 @@ namespace hb::status {
 ///   `syslogmsgfmt`    0 or 1 (1 if absent)
 ///   `logfile`, `debugfile`  the paths, "" or absent = none; where given, the open descriptor
 ///                     follows by Channel::send_fd with tag log_file_tag or debug_file_tag, and
-///                     again after each rotation. Lines wait (bounded) until it comes.
+///                     again after each rotation. Lines wait (bounded) until it comes. Syslog is
+///                     connected to once, before confinement; later sockets come as syslog_tag.
 ///   `parameter`*      `NAME=value` as getparm answers (Config::parameters)
 ///   `apiauth_name`*   opens an entry; the `apiauth_uid`* and `apiauth_gid`* behind it are its
 ///                     users and groups, as numbers. A name that cannot be resolved is left out.
@@ -32,9 +34,7 @@ struct StatusConfig {
 /// The error names the field. Unknown fields are ignored.
 [[nodiscard]] core::Result<StatusConfig> read_status_config(const core::Message& message);
 
-/// Tags of descriptors; 's' is a socket connected to /dev/log, when syslogd has made a new one:
-/// the status process itself connects only once, before it is confined.
-inline constexpr std::uint8_t log_file_tag = 'l', debug_file_tag = 'd', syslog_tag = 's';
+using ipc::debug_file_tag, ipc::log_file_tag, ipc::syslog_tag;
 
 /// The role main, re-executed by the master with the descriptors of ipc/channel.hpp: 3 bell, 4 up,
 /// 5 down, 6 the register socket, bound but not listening, 7 the board. Confines itself as
@@ -43,8 +43,8 @@ inline constexpr std::uint8_t log_file_tag = 'l', debug_file_tag = 'd', syslog_t
 /// Records from the master, beyond status_config:
 ///   api_open       the local node is active: listen on the register socket. Before, clients get
 ///                  ECONNREFUSED, as with 3.0.6. Sent again to a respawned process.
-///   client_event   raw: u32 class bits and u8 size of to_id in host order, to_id, body in API form.
-///                  The board must hold a snapshot at least as new as the event before it is sent.
+///   client_event   raw: u32 class bits and u8 size of to_id in host order, to_id, body in API
+///                  form. The board must hold a snapshot at least as new as the event before it is sent.
 ///   client_reply   raw: u64 ClientId, body in API form.
 ///   client_go      `client`, `gen`: answers a client_join.
 ///   clients_pause  `paused` 0 or 1.

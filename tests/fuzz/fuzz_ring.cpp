@@ -23,6 +23,7 @@ struct Shared {
 /// outside the ring, no record above a quarter, no endless loop, and no life after a violation.
 extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* input, std::size_t size) {
   static Shared shared;
+  static std::byte payload[capacity / 4];
   shared = Shared{};
   if (size < 8) return 0;
   const std::size_t bytes = std::min<std::size_t>(size / 2, capacity);
@@ -41,7 +42,7 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* input, std::size_t siz
       case 4: {
         const bool was = producer.violation() != Violation::none;
         const bool pushed = producer.push(RecordType::frame_in, 0, {},
-                                          {shared.data, value % (capacity / 4)});
+                                          {payload, value % (capacity / 4)});
         ENSURE(!was || !pushed);
         break;
       }

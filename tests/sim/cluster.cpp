@@ -110,7 +110,11 @@ void Cluster::watch() {
 
 void Cluster::fault_of_host(Host& host) {
   if (!host.is_on()) return host.power_on();
-  switch (world_.random.below(10)) {
+  switch (world_.random.below(12)) {
+    case 10: return host.lose_runner();
+    case 11:
+      return host.lose_address(
+          core::GroupId{static_cast<std::uint16_t>(world_.random.below(site_.groups.size()))});
     case 0:
     case 1: {
       host.power_off();

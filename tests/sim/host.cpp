@@ -112,7 +112,9 @@ void Host::end_daemon() {
   done_.clear();
   fifo_.clear();
   client_.clear();
-  stopping_ = terminate_ = turn_due_ = false;
+  addresses_lost_.clear();
+  waiting_.clear();
+  stopping_ = terminate_ = turn_due_ = runner_lost_ = runner_ready_ = false;
 }
 
 void Host::pause(Duration length, Pause kind) {
@@ -140,6 +142,38 @@ void Host::terminate() {
   stopping_ = terminate_ = true;
   watcher_.changed();
   wake(20us);
+}
+
+void Host::lose_runner() {
+  if (!engine_ || runner_lost_) return;
+  world_.trace("{} loses its runner", id_.value);
+  world_.probes.hit("runner-lost");
+  runner_lost_ = true;
+  for (const Script& script : std::exchange(scripts_, {})) {
+    // Each script went on to some end that nobody saw.
+    std::uint8_t& running = effect(script.group, script.resource);
+    if (script.operation == core::Operation::start) running = world_.chance(500) ? 1 : 0;
+    if (script.operation == core::Operation::stop) running = world_.chance(500) ? 1 : 0;
+  }
+  done_.clear();
+  watcher_.changed();
+  world_.after(world_.between(5ms, 100ms), [this, life = life_] {
+    if (life != life_) return;
+    runner_lost_ = false;
+    runner_ready_ = true;
+    for (const core::RunAction& action : std::exchange(waiting_, {})) run(action);
+    wake(20us);
+  });
+}
+
+void Host::lose_address(core::GroupId group) {
+  if (!engine_ || !serves(group) || has_script(group)) return;
+  world_.trace("{} loses the address of group {}", id_.value, group.value);
+  world_.probes.hit("address-lost");
+  effect(group, 0) = 0;
+  addresses_lost_.push_back(group);
+  watcher_.changed();
+  wake(200us);
 }
 
 void Host::command(std::string_view text) {
@@ -194,6 +228,15 @@ void Host::turn() {
   for (const Frame& frame : std::exchange(socket_, {})) {
     if (!alive()) return;
     step(core::FrameArrived{frame.link, core::as_bytes(frame.bytes), to_local(frame.rx_time)});
+  }
+  if (alive() && std::exchange(runner_ready_, false)) {
+    running_.clear();
+    for (const Script& script : scripts_) running_.push_back(script.ticket);
+    step(core::RunnerReady{running_});
+  }
+  for (const core::GroupId group : std::exchange(addresses_lost_, {})) {
+    if (!alive()) return;
+    step(core::AddressLost{group, "address removed"});
   }
   for (const core::ActionDone& done : std::exchange(done_, {})) {
     if (!alive()) return;
@@ -294,6 +337,10 @@ void Host::note_client(const core::ToClients& event) {
 // ---- scripts
 
 void Host::run(const core::RunAction& action) {
+  if (runner_lost_) {  // the master keeps it for the next runner
+    waiting_.push_back(action);
+    return;
+  }
   world_.trace("{} {} group {} resource {}", id_.value, core::name_of(action.operation),
                action.group.value, action.resource);
   for (const Script& other : scripts_) {

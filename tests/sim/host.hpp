@@ -38,6 +38,8 @@ class Host {
   enum class Pause { process, machine };  ///< a stopped process still has its socket buffer
   void pause(Duration length, Pause kind);
   void terminate();                       ///< SIGTERM
+  void lose_runner();                     ///< its scripts end unseen, a new one comes soon
+  void lose_address(core::GroupId group); ///< somebody removes what the guardian watches
   void command(std::string_view text);    ///< one message for the FIFO
   void client_send(std::uint64_t number); ///< a numbered message of an API client
   /// A frame reaches our network card; `from`: who signed it, no_node if it is forged.
@@ -119,8 +121,11 @@ class Host {
   std::vector<core::ActionDone> done_;
   std::vector<std::string> fifo_;
   std::vector<std::string> client_;
-  bool terminate_ = false;
+  bool terminate_ = false, runner_lost_ = false, runner_ready_ = false;
+  std::vector<core::GroupId> addresses_lost_;
 
+  std::vector<core::RunAction> waiting_;
+  std::vector<core::Ticket> running_;
   std::vector<Script> scripts_;
   std::uint64_t last_serial_ = 0;
   std::vector<std::vector<std::uint8_t>> effects_;  // group, resource: really running

@@ -51,6 +51,8 @@ constexpr std::array probes = {
     Probe{"clients-paused", ""},
     Probe{"irretrievable", "Irretrievably lost packet: node "},
     Probe{"stopped-early", ""},
+    Probe{"runner-lost", ""},
+    Probe{"address-lost", ""},
 };
 
 }  // namespace

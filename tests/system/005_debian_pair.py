@@ -5,7 +5,8 @@ from lab import VIP1
 from testing import check, equal, note, test
 
 
-@test(5, 'Debian pair, auto_failback on: cold start, wire facts, power off, return, standby', limit=90)
+@test(5, 'Debian pair, auto_failback on: cold start, wire facts, power off, return, standby',
+      limit=90)
 def nice_pair(t):
     with t.lab('debian', 'debian') as lab:
         n1, n2 = lab.hosts
@@ -20,7 +21,7 @@ def nice_pair(t):
         questions(lab, n1)
 
         probe = lab.client.probe(VIP1)
-        lab.wait(lambda: probe.owner() == 'n1', 3, 'n1 to answer')
+        lab.wait_answer(probe, n1)
         n1.power_off()
         lab.wait(lambda: probe.owner() == 'n2', 5, 'n2 to take over')
         note(f'gap after a power-off: {probe.longest_gap():.0f} ms at deadtime 1000 ms')
@@ -28,10 +29,10 @@ def nice_pair(t):
         returned = time.time()
         lab.start(n1)
         lab.wait_placed(20, n1='a', n2='b')
-        lab.wait(lambda: probe.owner() == 'n1', 3, 'n1 to answer again')
+        lab.wait_answer(probe, n1)
         note(f'gap of the failback: {probe.longest_gap(returned):.0f} ms')
 
-        lab.wait(lambda: n1.rscstatus() == n2.rscstatus() == 'local', 15, 'both to be settled')
+        lab.wait_settled(15)
         n1.standby('all')
         lab.wait_placed(10, n1='', n2='ab')
         lab.wait(lambda: n2.rscstatus() == 'all', 10, 'n2 to hold all')

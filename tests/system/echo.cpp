@@ -17,7 +17,7 @@
 namespace {
 
 constexpr std::uint16_t echo_port = 7007;  // the prober's default, outside what heartbeat uses
-constexpr int echo_priority = 10;  // above the daemon's, so that a busy node is not taken for a dead one
+constexpr int echo_priority = 10;  // above the daemon's: a busy node must not look like a dead one
 
 int open_socket() {
     const int fd = socket(AF_INET, SOCK_DGRAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);

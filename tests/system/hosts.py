@@ -138,10 +138,11 @@ class Host:
         assert not self.powered, f'{self.name} runs already'
         links = []
         for interface, address in self.addresses.items():
-            links += [f'address add {address} broadcast + dev {interface}', f'link set {interface} up']
+            links += [f'address add {address} broadcast + dev {interface}',
+                      f'link set {interface} up']
         inside = ['sh', '-c', BOOT, 'boot', self.folder, self.name, ' '.join(DEVICES),
                   '\n'.join(links), f'{HELPERS}/echo']
-        # The helper program is seen through the overlay, whose lowest layer is the machine itself.
+        # The helper is seen through the overlay, whose lower layer is the machine itself.
         command = self.space.enter(['unshare', '--mount', '--uts', '--pid', '--ipc', '--fork',
                                     '--kill-child=KILL', '--propagation', 'private'] + inside)
         self.process = subprocess.Popen(bound(command), stdin=subprocess.DEVNULL,

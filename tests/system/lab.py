@@ -193,6 +193,24 @@ class Lab:
             addresses = {h.name: h.service_addresses() for h in self.hosts if h.powered}
             raise AssertionError(f'{failure}; there are {self.placement()}, {addresses}') from None
 
+    def wait_settled(self, timeout, **wanted):
+        """Waits for rscstatus of nodes: wait_settled(5, n1='all'); default: local everywhere."""
+        wanted = wanted or {host.name: 'local' for host in self.hosts if host.powered}
+        found = {}
+
+        def settled():
+            found.update((h.name, h.rscstatus()) for h in self.hosts if h.name in wanted)
+            return found == wanted
+        try:
+            self.wait(settled, timeout, f'rscstatus {wanted}')
+        except AssertionError as failure:
+            raise AssertionError(f'{failure}; it is {found}') from None
+
+    def wait_answer(self, prober, host, timeout=3):
+        """Waits until a host is the one that answers at the service address."""
+        self.wait(lambda: prober.owner() == host.name, timeout,
+                  f'{host.name} to answer at {prober.address}')
+
     def capture(self, host, link=0):
         """Records the packets at a host's end of a link from now on."""
         port = self.links[link].ports[host]

@@ -1,4 +1,4 @@
-// prober: asks a service address every millisecond and reports its gaps and its owners as JSON lines
+// prober: asks a service address every millisecond; tells gaps and owners as lines of JSON
 // usage: prober ADDRESS [INTERVAL_US [ARP_INTERFACE]]; ends at end of file on standard input
 #include <arpa/inet.h>
 #include <linux/if_packet.h>
@@ -129,7 +129,8 @@ private:
 
     void report_gap(std::int64_t now, const char* after) {
         ++gaps_;
-        std::printf("{\"event\":\"gap\",\"at\":%.6f,\"ms\":%.3f,\"before\":\"%s\",\"after\":\"%s\"}\n",
+        std::printf("{\"event\":\"gap\",\"at\":%.6f,\"ms\":%.3f,\"before\":\"%s\","
+                    "\"after\":\"%s\"}\n",
                     wall(last_heard_), milliseconds(now - last_heard_), host_.c_str(), after);
         std::fflush(stdout);
     }
@@ -277,7 +278,8 @@ int main(int argc, char** argv) {
         }
         const std::int64_t wait = std::max<std::int64_t>(0, ask_at - now);
         const timespec pause{wait / second, wait % second};
-        std::array<pollfd, 3> watched{pollfd{service.fd(), POLLIN, 0}, pollfd{owners.fd(), POLLIN, 0},
+        std::array<pollfd, 3> watched{pollfd{service.fd(), POLLIN, 0},
+                                      pollfd{owners.fd(), POLLIN, 0},
                                       pollfd{STDIN_FILENO, POLLIN, 0}};
         ppoll(watched.data(), watched.size(), &pause, nullptr);
         now = now_ns(CLOCK_MONOTONIC);

@@ -38,7 +38,7 @@ class Prober:
         return times[-1] - times[0] if times else 0.0
 
     def longest_gap(self, since=0.0):
-        """Milliseconds of the longest gap that began after a wall-clock time; 0 if there was none."""
+        """Milliseconds of the longest gap that began after a wall-clock time; 0 if none."""
         return max((gap['ms'] for gap in self.gaps() if gap['at'] >= since), default=0.0)
 
     def owner(self):
@@ -67,8 +67,8 @@ class Capture:
     def __init__(self, space, port, folder, name):
         self.path = f'{folder}/{name}.pcap'
         self._process = subprocess.Popen(
-            bound(space.enter(['tcpdump', '-i', port, '--immediate-mode', '-U', '-n', '-Z', 'root', '-s', '65535',
-                               '-w', self.path, 'udp', 'port', '694'])),
+            bound(space.enter(['tcpdump', '-i', port, '--immediate-mode', '-U', '-n', '-Z', 'root',
+                               '-s', '65535', '-w', self.path, 'udp', 'port', '694'])),
             stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, text=True)
         for line in self._process.stderr:  # its first words come once it listens
             if 'listening on' in line:

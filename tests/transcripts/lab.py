@@ -31,7 +31,7 @@ class Lab:
         self.process = subprocess.Popen([f"{BUILD}/fake_master", self.folder, self.scene, config],
                                         stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True,
                                         bufsize=1)
-        self.said = queue.Queue()
+        self.said, self.all_said = queue.Queue(), []
         threading.Thread(target=self._listen, daemon=True).start()
         self.wait_for("ready")
         if self.scene != "stopped":
@@ -46,6 +46,7 @@ class Lab:
 
     def _listen(self):
         for line in self.process.stdout:
+            self.all_said.append(line)
             self.said.put(line.rstrip("\n"))
         self.said.put(None)
 

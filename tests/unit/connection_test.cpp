@@ -50,6 +50,9 @@ struct Pair {
     REQUIRE(::send(client, bytes.data(), bytes.size(), MSG_NOSIGNAL) ==
             static_cast<ssize_t>(bytes.size()));
   }
+  Connection::Queue push(std::string_view body, Delivery kind = Delivery::unasked) const {
+    return ours->push(as_bytes(body), kind);
+  }
   Connection::Stream fill() {
     std::array<std::byte, 4096> scratch{};
     return ours->fill(scratch);
@@ -143,7 +146,7 @@ TEST_CASE("queued frames arrive whole and in order") {
   std::string expected;
   for (int i = 0; i < 60; ++i) {
     const std::string body = "message " + std::to_string(i);
-    CHECK(pair.ours->push(as_bytes(body)) == Connection::Queue::taken);
+    CHECK(pair.push(body) == Connection::Queue::taken);
     expected += frame(body);
   }
   CHECK(pair.ours->queued_bytes() == expected.size());
@@ -157,7 +160,7 @@ TEST_CASE("a client that never reads fills its queue, and the queue ends") {
   Pair pair;
   const std::string body(10'000, 'x');
   std::size_t sent = 0;
-  while (pair.ours->push(as_bytes(body)) == Connection::Queue::taken) {
+  while (pair.push(body) == Connection::Queue::taken) {
     REQUIRE(pair.ours->flush() == Connection::Stream::open);
     REQUIRE(++sent < 1000);
   }
@@ -176,24 +179,25 @@ TEST_CASE("a client that never reads fills its queue, and the queue ends") {
 TEST_CASE("few huge messages fill the queue as well as many small ones") {
   Pair pair;
   const std::string huge(262'144, 'x');
-  CHECK(pair.ours->push(as_bytes(huge)) == Connection::Queue::taken);
-  CHECK(pair.ours->push(as_bytes(huge)) == Connection::Queue::taken);
-  CHECK(pair.ours->push(as_bytes(huge)) == Connection::Queue::taken);
-  CHECK(pair.ours->push(as_bytes(huge)) == Connection::Queue::full);
-  CHECK(pair.ours->push(as_bytes(huge + "x")) == Connection::Queue::full);
+  CHECK(pair.push(huge) == Connection::Queue::taken);
+  CHECK(pair.push(huge) == Connection::Queue::taken);
+  CHECK(pair.push(huge) == Connection::Queue::taken);
+  CHECK(pair.push(huge) == Connection::Queue::full);
+  CHECK(pair.push(huge + "x") == Connection::Queue::full);
 }
 
-TEST_CASE("set_sendqlen changes the number of messages that are kept") {
+TEST_CASE("set_sendqlen changes the number of unasked messages that are kept") {
   Pair pair;
   pair.ours->set_room(2);
-  CHECK(pair.ours->push(as_bytes(std::string_view{"1"})) == Connection::Queue::taken);
-  CHECK(pair.ours->push(as_bytes(std::string_view{"2"})) == Connection::Queue::taken);
-  CHECK(pair.ours->push(as_bytes(std::string_view{"3"})) == Connection::Queue::full);
+  CHECK(pair.push("1", Delivery::unasked) == Connection::Queue::taken);
+  CHECK(pair.push("2", Delivery::unasked) == Connection::Queue::taken);
+  CHECK(pair.push("3", Delivery::unasked) == Connection::Queue::full);
+  CHECK(pair.push("4", Delivery::reply) == Connection::Queue::taken);
 }
 
 TEST_CASE("a vanished client is noticed by reading and by writing, without a signal") {
   Pair pair;
-  CHECK(pair.ours->push(as_bytes(std::string_view{"hello"})) == Connection::Queue::taken);
+  CHECK(pair.push("hello", Delivery::unasked) == Connection::Queue::taken);
   ::close(pair.client);
   CHECK(pair.ours->flush() == Connection::Stream::gone);
   CHECK(pair.fill() == Connection::Stream::gone);

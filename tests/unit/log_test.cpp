@@ -59,7 +59,8 @@ TEST_CASE("days below ten: a zero in files, a blank in syslog") {
 }
 
 TEST_CASE("level words") {
-  const char* const words[] = {"EMERG", "ALERT", "CRIT", "ERROR", "WARN", "notice", "info", "debug"};
+  const char* const words[] = {"EMERG", "ALERT",  "CRIT", "ERROR",
+                               "WARN",  "notice", "info", "debug"};
   for (int i = 0; i < 8; ++i) CHECK(level_word(static_cast<LogLevel>(i)) == words[i]);
 }
 

@@ -8,11 +8,13 @@
 #include <chrono>
 #include <csignal>
 #include <cstdlib>
+#include <cstring>
 #include <filesystem>
 #include <fstream>
 #include <iterator>
 #include <set>
 #include <string>
+#include <vector>
 
 #include <fcntl.h>
 #include <poll.h>
@@ -27,7 +29,9 @@ using namespace hb::os;
 
 namespace {
 
-void say(int fd, const std::string& line) { (void)!::write(fd, (line + "\n").data(), line.size() + 1); }
+void say(int fd, const std::string& line) {
+  (void)!::write(fd, (line + "\n").data(), line.size() + 1);
+}
 
 /// Tells on descriptor 4 what it is, then waits for the end of descriptor 3 and exits with 42.
 int teller() {
@@ -99,8 +103,8 @@ struct Teller {
 }  // namespace
 
 TEST_CASE("a child gets the descriptors it is given, and no other") {
-  const Fd leak{::dup(0)};  // not close-on-exec would be a bug of ours; this one shows it
-  ::fcntl(leak.get(), F_SETFD, FD_CLOEXEC);
+  const Fd leak{::dup(0)};  // as a careless parent of ours leaves them
+  REQUIRE(::fcntl(leak.get(), F_GETFD) == 0);
   const Teller teller;
   CHECK(teller.lines.contains("fd 3"));
   CHECK(teller.lines.contains("fd 4"));
@@ -174,17 +178,21 @@ TEST_CASE("set_title changes what ps shows, and keeps the environment") {
   const pid_t child = ::fork();
   REQUIRE(child >= 0);
   if (child == 0) {
-    // The kernel's copy of argv begins where our command line does; the strings are found in /proc.
+    // Where the kernel says that our arguments lie: fields 48 and 49 of /proc/self/stat.
     std::ifstream stat{"/proc/self/stat"};
     std::string all{std::istreambuf_iterator<char>{stat}, {}};
     std::size_t at = all.rfind(')') + 2;
     for (int field = 3; field < 48; ++field) at = all.find(' ', at) + 1;
-    char* first = reinterpret_cast<char*>(std::strtoull(all.c_str() + at, nullptr, 10));
-    std::array<char*, 2> argv{first, nullptr};
+    char* next = nullptr;
+    char* text = reinterpret_cast<char*>(std::strtoull(all.c_str() + at, &next, 10));
+    char* const end = reinterpret_cast<char*>(std::strtoull(next, nullptr, 10));
+    std::vector<char*> argv;
+    for (; text < end; text += std::strlen(text) + 1) argv.push_back(text);
+    argv.push_back(nullptr);
     ::setenv("KEPT", "yes", 1);
     const std::string path = std::getenv("PATH") != nullptr ? std::getenv("PATH") : "";
     set_title(argv.data(), "heartbeat: master");
-    const bool shown = command_line_of(::getpid()).starts_with("heartbeat: ");
+    const bool shown = command_line_of(::getpid()).starts_with("heartbeat: master");
     const bool kept = std::getenv("KEPT") != nullptr &&
                       (path.empty() || std::string{std::getenv("PATH")} == path);
     ::_exit((shown ? 0 : 1) + (kept ? 0 : 2));

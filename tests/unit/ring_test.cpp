@@ -132,7 +132,7 @@ TEST_CASE("records of all sizes pass many laps unchanged and in order") {
 TEST_CASE("a quiet ring stays at its begin, a burst still gets all the room") {
   constexpr std::uint64_t capacity = 512 << 10;
   Memory memory{capacity};
-  std::ranges::fill(memory.data, std::bit_cast<Memory::Block>(std::array<std::uint64_t, 2>{~0UL, ~0UL}));
+  std::memset(memory.at(0), 0xff, capacity);
   RingProducer producer{memory.ring()};
   RingConsumer consumer{memory.ring()};
   const std::string text(350, 'x');
@@ -313,7 +313,7 @@ TEST_CASE("every kind of forged ring is a violation, for good") {
     CHECK(look(memory, consumer) == Violation::bad_pad);
   }
   SUBCASE("a record across the end of the lap") {
-    for (std::uint64_t offset = 0; offset < 1024; offset += 64) forge(memory, offset, {48, 10, 0, 0});
+    for (std::uint64_t at = 0; at < 1024; at += 64) forge(memory, at, {48, 10, 0, 0});
     forge(memory, 960, {100, 10, 0, 0});
     memory.tail = 1024;
     CHECK(look(memory, consumer) == Violation::length_beyond_tail);

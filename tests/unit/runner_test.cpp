@@ -462,6 +462,22 @@ TEST_CASE("an orphaned runner releases nothing that a new runner has taken over"
   CHECK(lab.ledger() == theirs);
 }
 
+TEST_CASE("a release ends where a new runner takes over") {
+  RunnerLab lab;
+  write_tracing(lab, "a", "test $1 = stop && sleep 0.5\nexit 0\n");
+  lab.start_configured();
+  for (std::uint64_t i = 0; i < 3; ++i) lab.run_to_end({i + 1, "k", "a", "start", {}, 0, i});
+  lab.lose_master();
+  REQUIRE(holds_within(seconds{5},
+                       [&] { return trace_of(lab).find("a stop\n") != std::string::npos; }));
+  status::Ledger next(lab.folder / "ledger", status::boot_id(), {1, 1});
+  REQUIRE(next.load().has_value());
+  REQUIRE(next.save().has_value());
+  CHECK(lab.exit_code() == 0);
+  CHECK(trace_of(lab) == "a start\na start\na start\na stop\n");
+  CHECK(next.is_ours());
+}
+
 TEST_CASE("a goodbye releases nothing") {
   RunnerLab lab;
   write_tracing(lab, "a");

@@ -58,7 +58,9 @@ ApiConfig ha_cf() {
   config.deadtime = std::chrono::milliseconds{6000};
   config.keepalive = std::chrono::milliseconds{1000};
   config.logfacility = 128;
-  config.entries = {{"ipfail", {hacluster}, {}}, {"anon", {0}, {haclient}}, {"ping", {}, {haclient}}};
+  config.entries = {{"ipfail", {hacluster}, {}},
+                    {"anon", {0}, {haclient}},
+                    {"ping", {}, {haclient}}};
   config.parameters = {{"keepalive", "500ms"}, {"pacemaker", "false"}};
   return config;
 }
@@ -96,7 +98,8 @@ class Lab {
   }
   Sessions::Taken sign_on(ClientId client, std::string_view name = "") {
     const ApiPeer& peer = peers_[client];
-    std::string more = "uid=" + std::to_string(peer.uid) + "\ngid=" + std::to_string(peer.gid) + "\n";
+    std::string more =
+        "uid=" + std::to_string(peer.uid) + "\ngid=" + std::to_string(peer.gid) + "\n";
     more += "from_id=" + (name.empty() ? std::to_string(peer.pid) : std::string(name)) + "\n";
     return request(client, "signon", more);
   }
@@ -197,7 +200,8 @@ TEST_CASE("a named client's sign-on is answered after its announcement, its own 
     lab.sessions.announced(client, 3, lab.out);
     REQUIRE(lab.all<ClientResume>().size() == 1);
     lab.out.clear();
-    CHECK(lab.answer_to(client, "getrsc") == "t=hbapi-resp|reqtype=getrsc|rsc_hold=local|result=OK|");
+    CHECK(lab.answer_to(client, "getrsc") ==
+          "t=hbapi-resp|reqtype=getrsc|rsc_hold=local|result=OK|");
   }
   SUBCASE("it leaves before the announcement: the cluster hears of the leave, nobody answers") {
     lab.sessions.closed(client, "EOF", lab.out);
@@ -291,7 +295,8 @@ TEST_CASE("two clients cannot have one id, and an id is free again after its own
 TEST_CASE("ids that would be unsafe elsewhere are refused") {
   ApiConfig config = ha_cf();
   config.entries.push_back({"default", {0}, {}});
-  for (const std::string& id : {std::string(32, 'x'), std::string("two words"), std::string("\x7f")}) {
+  const std::vector<std::string> unsafe{std::string(32, 'x'), "two words", "\x7f"};
+  for (const std::string& id : unsafe) {
     Lab lab;
     lab.sessions.configure(config);
     const ClientId client = lab.connect({77, 0, 0});
@@ -541,7 +546,8 @@ TEST_CASE("a debugging client sees the requests of all others") {
 TEST_CASE("a named client's message goes up unchanged; a casual sender is disconnected") {
   Lab lab;
   const ClientId ipfail = lab.named();
-  CHECK(lab.send_text(ipfail, "t=num_ping_nodes\nsrc=forged\nnum_ping=1\n") == Sessions::Taken::yes);
+  CHECK(lab.send_text(ipfail, "t=num_ping_nodes\nsrc=forged\nnum_ping=1\n") ==
+        Sessions::Taken::yes);
   const auto up = lab.all<ForCluster>();
   REQUIRE(up.size() == 1);
   CHECK(up[0].body == std::string(">>>\nt=num_ping_nodes\nsrc=forged\nnum_ping=1\n<<<\n") + '\0');
@@ -571,8 +577,8 @@ TEST_CASE("bodies that do not parse are ignored until there are ten in a row") {
   Lab lab;
   const ClientId client = lab.casual();
   const auto junk = [&] {
-    CHECK(lab.sessions.receive(client, as_bytes(std::string_view{"junk"}), *lab.snapshot, lab.out) ==
-          Sessions::Taken::yes);
+    const auto body = as_bytes(std::string_view{"junk"});
+    CHECK(lab.sessions.receive(client, body, *lab.snapshot, lab.out) == Sessions::Taken::yes);
   };
   for (int i = 0; i < 9; ++i) junk();
   CHECK(lab.answer_to(client, "getrsc").ends_with("result=OK|"));  // a good one forgives

@@ -101,7 +101,9 @@ TEST_CASE("a batch carries many datagrams, each with the time of its arrival") {
   CHECK(*in.receive(link.receiver.get()) == 0);
   SendBatch out;
   std::vector<std::string> texts;
-  for (std::size_t i = 0; i < batch_datagrams; ++i) texts.push_back(std::string(i * 40, 'x') + "end");
+  for (std::size_t i = 0; i < batch_datagrams; ++i) {
+    texts.push_back(std::string(i * 40, 'x') + "end");
+  }
   for (const auto& text : texts) REQUIRE(out.add(as_bytes(text)) == SendBatch::Added::yes);
   CHECK(out.add(as_bytes("one more")) == SendBatch::Added::full);
   const auto before = instant_now();

@@ -1,0 +1,245 @@
+# 020_trouble: killed children, hostile packets, a third node, other media, misbehaving scripts
+import glob
+import random
+import signal
+import time
+
+import wire
+from lab import NETWORKS, TOP, VIP1, VIP2
+from testing import check, equal, note, test
+
+THREE = (('n1', f'Tres::a IPaddr2::{VIP1}/24/eth0'), ('n2', f'Tres::b IPaddr2::{VIP2}/24/eth0'))
+
+
+def settled(lab, limit=10):
+    lab.wait_placed(limit, n1='a', n2='b')
+    lab.wait_settled(limit)
+
+
+def nothing_happened(lab, probe, since):
+    """The service stayed where it was, and nobody was declared dead."""
+    equal(lab.placement(), {'n1': ['a'], 'n2': ['b']}, 'placement')
+    for host in lab.hosts:
+        equal(host.log_lines('is dead'), [], f'deaths seen by {host.name}')
+    equal([event['host'] for event in probe.events('owner')], ['n1'], 'who answered')
+    check(probe.longest_gap(since) < 100, f'the service stayed: {probe.gaps()}')
+    equal(probe.events('two owners'), [], 'two owners')
+
+
+@test(20, 'kill -9 of each child process: it comes back, no lost service, no false death',
+      limit=120)
+def killed_children(t):
+    with t.lab() as lab:
+        n1, n2 = lab.hosts
+        lab.start()
+        settled(lab, t.pace(8, 25))
+        probe = lab.client.probe(VIP1)
+        lab.wait_answer(probe, lab.hosts[0])
+        since = time.time()
+        before = n1.processes()
+        master = [pid for pid, title in before.items() if 'master control process' in title]
+        equal(len(master), 1, 'master processes')
+        # Debian's node restarts all of a link when one half dies; it has no other children.
+        titles = sorted(set(before.values()) - {'heartbeat: master control process'})
+        if not t.ours:
+            titles = [title for title in titles if 'read:' in title]
+        for title in titles:
+            equal(n1.kill(title), 1, f'processes called {title}')
+            old = set(before)
+
+            def back():
+                now = n1.processes()
+                return sorted(now.values()) == sorted(before.values()) and set(now) != old
+            lab.wait(back, t.pace(5, 15), f'{title} to come back')
+            before = n1.processes()
+            time.sleep(0.5)
+        note(f'{len(titles)} children: ' + ', '.join(title.split(': ', 1)[1] for title in titles))
+        lab.wait(lambda: n1.cl_status('hblinkstatus', 'n2', 'eth0').stdout.strip() == 'up', 5,
+                 'the link to be up')
+        nothing_happened(lab, probe, since)
+        check(master[0] in n1.processes(), 'the master is the same')
+        n1.standby('all')
+        lab.wait_placed(t.pace(5, 10), n1='', n2='ab')
+
+
+@test(21, '1,000 hostile packets: all refused, nothing harmed', limit=90)
+def hostile(t):
+    if not t.ours:
+        note('made for our node only')
+        return
+    with t.lab() as lab:
+        n1, n2 = lab.hosts
+        n1.boot()
+        listener = lab.capture(n1)
+        lab.start()
+        settled(lab, t.pace(8, 25))
+        probe = lab.client.probe(VIP1)
+        lab.wait_answer(probe, lab.hosts[0])
+        since = time.time()
+        genuine = [p.raw for p in listener.packets() if p.get('src') == 'n2']
+        junk = hostile_packets(random.Random(t.seed), genuine, 1000)
+        masters = [pid for pid, title in n1.processes().items() if 'master' in title]
+        for address in (f'{NETWORKS[0]}.1', f'{NETWORKS[0]}.2'):
+            lab.client.send(address, junk, pause=0.001)
+        time.sleep(1)
+        nothing_happened(lab, probe, since)
+        equal([n1.nodestatus('n2'), n2.nodestatus('n1')], ['active', 'active'], 'states')
+        check(masters[0] in n1.processes(), 'the master lives')
+        before = time.time()
+        n1.standby('all')
+        lab.wait_placed(5, n1='', n2='ab')
+        lab.wait_answer(probe, n2)
+        refusals = n1.log_lines('refused: ')
+        check(0 < len(refusals) < 100, f'the log tells of refusals, without a flood: {refusals}')
+        note(f'{len(junk)} packets to each node; a standby afterwards: gap '
+             f'{probe.longest_gap(before):.0f} ms')
+
+
+def hostile_packets(dice, genuine, count):
+    """Everything that must be refused: wrong keys, bent bytes, replays, lies about lengths."""
+    golden = []
+    for path in sorted(glob.glob(f'{TOP}/tests/golden/*.bin')):
+        with open(path, 'rb') as file:
+            golden.append(file.read())
+    golden = [data for data in golden if len(data) > 60]
+    status = [('t', 0, 'status'), ('st', 0, 'dead'), ('dt', 0, '1'), ('protocol', 0, '1'),
+              ('src', 0, 'n2'), ('seq', 0, 'ffffff'), ('hg', 0, 'ffffffff'), ('ts', 0, '7fffffff')]
+    give_up = [('t', 0, 'ask_resources'), ('rsc_hold', 0, 'all'), ('info', 0, 'me'),
+               ('src', 0, 'n1'), ('seq', 0, 'ffffff'), ('hg', 0, 'ffffffff'), ('ts', 0, '7fffffff')]
+
+    def bent():
+        data = bytearray(dice.choice(genuine))
+        for _ in range(dice.randint(1, 8)):
+            data[dice.randrange(4, len(data))] = dice.randrange(256)
+        return bytes(data)
+    makers = [
+        lambda: bytes(dice.randrange(256) for _ in range(dice.randrange(0, 1400))),
+        bent,
+        lambda: dice.choice(genuine)[:dice.randrange(20, 200)],
+        lambda: dice.choice(golden),
+        lambda: dice.choice(genuine),  # a replay
+        lambda: wire.encode(dice.choice((status, give_up)), key='not-the-key'),
+        lambda: wire.encode(dice.choice((status, give_up)), key_id=str(dice.randrange(2, 99))),
+        lambda: wire.encode(give_up).split(b'%%%\n')[0] + b'%%%\n',
+        lambda: b'>>>\nt=status\nst=dead\nsrc=n2\nts=1\nseq=1\nauth=1 00\n<<<\n\0',
+        lambda: b'>>>\n' + b'a=b\n' * dice.randrange(1, 15000) + b'<<<\n',
+        lambda: b'###\n' + b'9' * dice.randrange(1, 30) + b':(0)t=status,%%%\n',
+        lambda: b'###\n' + b'12:(2)a=###\n' * dice.randrange(1, 5000),
+        lambda: b'###\n-5:(0)t=x,%%%\n',
+        lambda: b'>>>\n' + bytes(range(0x14, 0x20)) * dice.randrange(1, 3000),
+    ]
+    return [dice.choice(makers)()[:60000] for _ in range(count)]
+
+
+@test(22, 'three nodes: exactly one survivor takes each group, until one node has all', limit=90)
+def three_nodes(t):
+    if not t.ours:
+        note('3.0.6 starts the group on every survivor: nothing to test')
+        return
+    groups = THREE + (('n3', 'Tres::c IPaddr2::10.77.0.102/24/eth0'),)
+    with t.lab(*[t.implementation] * 3, groups=groups) as lab:
+        hosts = {host.name: host for host in lab.hosts}
+        lab.start()
+        lab.wait_placed(t.pace(10, 25), n1='a', n2='b', n3='c')
+        probe = lab.client.probe(VIP1)
+        lab.wait_answer(probe, lab.hosts[0])
+        cut = hosts['n1'].power_off()
+
+        def each_once(names):
+            return all(len(lab.running(name)) == 1 for name in names)
+        lab.wait(lambda: each_once('abc') and len(lab.holders(VIP1)) == 1, t.pace(4, 8),
+                 'each group to be on one survivor')
+        lab.wait(lambda: probe.gaps(500), 3, 'the service to answer again')
+        note(f'gap of the service: {probe.longest_gap(cut - 0.1):.0f} ms')
+        watch_until = time.monotonic() + 2
+        while time.monotonic() < watch_until:
+            check(each_once('abc'), f'each group on one survivor: {lab.placement()}')
+        first = lab.running('a')[0]
+        equal([op for _, name, op in hosts[{'n2': 'n3', 'n3': 'n2'}[first]].resource_log()
+               if (name, op) == ('a', 'start')], [], 'starts of group a on the other survivor')
+        hosts[first].power_off()
+        last = {'n2': 'n3', 'n3': 'n2'}[first]
+        lab.wait_placed(t.pace(5, 8), **{last: 'abc'})
+        lab.start(hosts['n1'])
+        lab.start(hosts[first])
+        lab.wait_placed(t.pace(12, 30), n1='a', n2='b', n3='c')
+        equal(probe.events('two owners'), [], 'two owners')
+
+
+@test(23, 'ucast, bcast and mcast with netstring, md5, crc and sha256 keys', limit=90)
+def media(t):
+    keys = ['1 md5 another-secret', '2 crc', '3 sha1 a-third']
+    keys += ['15 sha256 a-long-secret'] if t.ours else []
+    for number, key in enumerate(keys):
+        chosen = (('ucast', 'mcast'), ('mcast', 'ucast'), ('bcast', 'ucast'),
+                  ('ucast', 'bcast'))[number]
+        with t.lab(media=chosen, msgfmt='netstring', authentication=key) as lab:
+            lab.start()
+            settled(lab, t.pace(8, 25))
+            for host, other in zip(lab.hosts, ('n2', 'n1')):
+                equal([host.cl_status('hblinkstatus', other, f'eth{i}').stdout.strip()
+                       for i in range(2)], ['up', 'up'], f'{chosen} links on {host.name}')
+            lab.hosts[0].power_off()
+            lab.wait_placed(t.pace(4, 8), n2='ab')
+
+
+@test(24, 'a node alone serves all after initdead; late partner gets its share', limit=60)
+def alone(t):
+    with t.lab(initdead=3000) as lab:
+        n1, n2 = lab.hosts
+        began = time.monotonic()
+        lab.start(n1)
+        lab.wait_placed(10, n1='ab')
+        took = time.monotonic() - began
+        check(took >= 2.9, f'all held after {took:.1f} s: before the absent node could be judged')
+        note(f'all held after {took:.1f} s at initdead 3 s')
+        lab.start(n2)
+        lab.wait_placed(t.pace(8, 30), n1='a', n2='b')
+
+
+@test(25, 'a failing start: its group is given up; a hanging one does not stop heartbeats',
+      limit=90)
+def bad_scripts(t):
+    with t.lab() as lab:
+        n1, n2 = lab.hosts
+        lab.start()
+        settled(lab, t.pace(8, 25))
+        n2.write('/etc/tres/a.start', 'hang\n')
+        n1.power_off()
+        lab.wait(lambda: n2.log_lines('Tres a start'), t.pace(4, 8), 'n2 to try the start')
+        time.sleep(2 * lab.settings.deadtime / 1000)
+        equal(n2.nodestatus('n2'), 'active', 'own status while a script hangs')
+        check('b' in n2.resources(), 'the own group is untouched')
+        n2.run('pkill', '-f', 'sleep 1000000')
+        lab.wait(lambda: n2.log_lines('Return code'), 5, 'the failed start to be told')
+        lab.wait(lambda: ('a', 'stop') in [(name, op) for _, name, op in n2.resource_log()], 5,
+                 'the group of the failed start to be stopped')
+        equal(lab.holders(VIP1), [], 'holders of an address whose group failed')
+
+
+@test(26, 'a node with the wrong key is no member: both serve alone, neither is harmed', limit=60)
+def wrong_key(t):
+    with t.lab(initdead=3000) as lab:
+        n1, n2 = lab.hosts
+        n1.boot()
+        n2.boot()
+        lab.settings.install(n1)
+        lab.settings.install(n2)
+        n2.write('/etc/ha.d/authkeys', 'auth 1\n1 sha1 not-the-key\n', 0o600)
+        n1.start()
+        n2.start()
+        lab.wait_placed(15, n1='ab', n2='ab')
+        equal([n1.nodestatus('n2'), n2.nodestatus('n1')], ['dead', 'dead'], 'states')
+
+
+@test(27, 'a stopped (SIGSTOP) master is dead for the other, and gives way when it wakes', limit=90)
+def frozen(t):
+    with t.lab() as lab:
+        n1, n2 = lab.hosts
+        lab.start()
+        settled(lab, t.pace(8, 25))
+        n1.kill('master control process', signal.SIGSTOP)
+        lab.wait(lambda: 'a' in n2.resources(), t.pace(4, 8), 'n2 to take over')
+        n1.kill('master control process', signal.SIGCONT)
+        settled(lab, t.pace(25, 45))
+        check(len(lab.holders(VIP1)) == 1, 'one holder at the end')
