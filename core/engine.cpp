@@ -26,6 +26,19 @@ bool is_ping(MediumType type) {
   return type == MediumType::ping || type == MediumType::ping6 || type == MediumType::ping_group;
 }
 
+/// Only a set is known of what the image before us held (`-C all`): with two nodes it tells which
+/// groups run. With more, "foreign" could be anybody's, so the caller should name the groups.
+Inheritance completed(Inheritance inheritance, const std::vector<Group>& groups, NodeId self) {
+  if (!inheritance.held || !inheritance.running.empty()) return inheritance;
+  const Holding held = *inheritance.held;
+  for (std::size_t i = 0; i < groups.size(); ++i) {
+    const Holding wanted = groups[i].home == self ? Holding::local : Holding::foreign;
+    if (held != Holding::all && held != wanted) continue;
+    inheritance.running.push_back(GroupId{static_cast<std::uint16_t>(i)});
+  }
+  return inheritance;
+}
+
 template <class... Cases>
 struct Overload : Cases... {
   using Cases::operator()...;
@@ -40,7 +53,7 @@ Engine::Parts::Parts(EngineSetup given, Now at)
       groups_(std::move(given.groups)),
       keys_(std::move(given.keys)),
       identity_(given.identity),
-      inheritance_(std::move(given.inheritance)),
+      inheritance_(completed(std::move(given.inheritance), groups_, config_.self())),
       hooks_(std::move(given.hooks)),
       self_(config_.self()),
       born_(at.instant),

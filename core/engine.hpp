@@ -26,6 +26,8 @@ struct Identity {
 
 /// What survives from the master before us (crash, -R -C): the groups that are running here.
 struct Inheritance {
+  /// Groups that run here (GroupState::running in the last snapshot). If empty while `held` is
+  /// given it is derived from that, which is exact with two nodes only.
   std::vector<GroupId> running;
   bool continues = false;  ///< same generation: go on as active member, no start-up exchange
   /// `-R -C HELD`: new generation, but keep what we hold (wire-protocol §6.4).

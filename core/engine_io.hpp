@@ -92,9 +92,10 @@ struct RestartRequested {};
 /// New authkeys (or debug level) were read; the caller has already exchanged the key ring.
 struct ConfigReloaded {};
 
-using Input = std::variant<FrameArrived, FifoMessage, ClientJoined, ClientLeft, ClientMessage,
-                           ClientQuery, ActionDone, RunnerReady, AddressLost, LinkOpened, LinkFailed,
-                           ClientsWant, Tick, StopRequested, RestartRequested, ConfigReloaded>;
+using Input =
+    std::variant<FrameArrived, FifoMessage, ClientJoined, ClientLeft, ClientMessage, ClientQuery,
+                 ActionDone, RunnerReady, AddressLost, LinkOpened, LinkFailed, ClientsWant, Tick,
+                 StopRequested, RestartRequested, ConfigReloaded>;
 
 // ---- Outputs: everything the master may be told to do, in this order. They point into the
 // engine's arena and are valid until the next step(). ----
@@ -106,8 +107,9 @@ struct Send {
 };
 enum class Operation : std::uint8_t { start, stop, status };
 [[nodiscard]] std::string_view name_of(Operation operation);
-/// Run `script` (looked up in resource.d, then init.d) with the resource's arguments and `operation`.
-/// The engine names group and resource; the caller builds argv from the Groups it shares.
+/// Run `script` (looked up in resource.d, then init.d) with the resource's arguments and
+/// `operation`. The engine names group and resource; the caller builds argv from the Groups it
+/// shares.
 struct RunAction {
   Ticket ticket;
   GroupId group;
@@ -154,7 +156,8 @@ struct Log {
 };
 /// snapshot() has changed.
 struct Publish {};
-/// The peers' highest generations and sequence numbers, for the next start (persisted by the runner).
+/// The peers' highest generations and sequence numbers, for the next start (persisted by the
+/// runner).
 struct Persist {
   std::string_view file;
   std::string_view content;
@@ -165,8 +168,9 @@ struct Exit {
   ExitReason reason;
 };
 
-using Output = std::variant<Send, RunAction, KillAction, RunHook, ToClients, ToClient,
-                            ClientAnnounced, CommunicationUp, PauseClients, Log, Publish, Persist, Exit>;
+using Output =
+    std::variant<Send, RunAction, KillAction, RunHook, ToClients, ToClient, ClientAnnounced,
+                 CommunicationUp, PauseClients, Log, Publish, Persist, Exit>;
 
 /// Outputs of one step, with the memory they point into. Reused: no allocation after warm-up.
 class Outputs {

@@ -280,7 +280,7 @@ void Engine::Parts::report(const Judgement& judgement, const Header& header, Nod
     logf(LogLevel::info, log_text::heartbeat_restart, name(node));
     each.acked = Seqno{};
     each.is_ours = each.leaves = false;
-    each.held.clear();
+    release_held(node);  // what its earlier life still said, perhaps that it gave up
   }
   if (judgement.lost_a_lot) log(LogLevel::error, log_text::lost_a_lot);
   if (judgement.lost > 0) {

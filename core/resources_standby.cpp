@@ -31,8 +31,9 @@ void Resources::on_ask_resources(NodeId node, const Message& message) {
   if (!ours && !to && placement_.nodes().size() != 2) return;
   const auto said = holding(message.text_or_empty("rsc_hold"));
   if (!said || *said == Holding::none || *said == Holding::transition) {
-    return log(LogLevel::error, "ask_resources of node {}: rsc_hold={} is not all, local or foreign",
-               name(node), message.text_or_empty("rsc_hold"));
+    return log(LogLevel::error,
+               "ask_resources of node {}: rsc_hold={} is not all, local or foreign", name(node),
+               message.text_or_empty("rsc_hold"));
   }
   if (is_legacy()) return log(LogLevel::info, resource_text::only_nice);
   if (!ours && is_outdated(node, message)) return;

@@ -118,7 +118,8 @@ void Resources::read_holdings(Peer& who, NodeId node, const Message& message) {
       who.held.set(group->value);
       who.epochs[group->value] = entry->epoch;
       if (entry->epoch == leftover_epoch) return;
-      const auto taken = entry->epoch >= starting_mark ? entry->epoch - starting_mark : entry->epoch;
+      const auto taken =
+          entry->epoch >= starting_mark ? entry->epoch - starting_mark : entry->epoch;
       book(*group).highest = std::max(book(*group).highest, taken);
     });
     who.moving = parse_keys(message.text_or_empty("sys_moving"));

@@ -50,6 +50,9 @@ struct SegmentHeader {
 /// What a child counts for itself; shown by the master, believed by nobody.
 enum class ChildCounter : std::uint8_t {
   datagrams, bytes, kernel_drops, refused_size, refused_mark, refused_rate, send_errors, ring_drops,
+  // of the status process: API connections, and why they ended
+  clients_accepted, clients_over_limit, clients_slow, clients_broken, clients_mute, clients_died,
+  signons, signons_refused,
   count_
 };
 inline constexpr std::size_t child_counters = 16;  ///< room to add without a new layout

@@ -109,7 +109,8 @@ std::optional<CommandLine> parse_command_line(int argc, char** argv) {
   static const option long_options[] = {{"check", no_argument, nullptr, check_option},
                                         {nullptr, 0, nullptr, 0}};
   int letter = 0;
-  // `-f` takes a folder only after --check; getopt has one meaning a letter, so it is optional here.
+  // `-f` takes a folder only after --check; getopt has one meaning a letter, so it is optional
+  // here.
   while ((letter = ::getopt_long(argc, argv, "dDkMrRsvWlVfC:", long_options, nullptr)) != -1) {
     switch (letter) {
       case 'd': ++line.debug; break;

@@ -39,7 +39,8 @@ int child_main(std::string_view role) {
   return 64;
 }
 
-/// The exit code of a refused configuration: habit, 4 if a file could not be read for want of rights.
+/// The exit code of a refused configuration: habit, 4 if a file could not be read for want of
+/// rights.
 int refused(const LoadedConfig& loaded) {
   return loaded.os_error == EACCES || loaded.os_error == EPERM ? exit_code::no_permission
                                                                : exit_code::bad_configuration;
@@ -94,7 +95,8 @@ int serve(LoadedConfig loaded, const CommandLine& line, char** argv) {
   hb::os::Fd ready;
   if (!line.foreground && line.verb != CommandLine::Verb::resume) ready = detach();
   ::umask(022);
-  if (::chdir(hb::os::paths::workdir) != 0 && ::chdir("/") != 0) return exit_code::bad_configuration;
+  if (::chdir(hb::os::paths::workdir) != 0 && ::chdir("/") != 0)
+    return exit_code::bad_configuration;
   loaded.config.debug += line.debug;
   if (!line.realtime) loaded.config.realtime = false;
   if (!line.manage_resources) loaded.config.manages_resources = false;

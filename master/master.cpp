@@ -14,7 +14,6 @@
 #include "os/process.hpp"
 #include "os/realtime.hpp"
 #include "os/watchdog.hpp"
-#include "status/status.hpp"
 
 #include <fmt/core.h>
 
@@ -27,6 +26,7 @@
 #include <fcntl.h>
 #include <grp.h>
 #include <pwd.h>
+#include <sys/capability.h>
 #include <sys/signalfd.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
@@ -36,7 +36,8 @@
 namespace hb::master {
 namespace {
 
-/// Records taken from one child before the next has its turn: a flooding link must not starve others.
+/// Records taken from one child before the next has its turn: a flooding link must not starve
+/// others.
 constexpr std::size_t records_a_turn = 256;
 /// Rounds before the loop looks at signals and deaths again, however much is waiting.
 constexpr int rounds_a_turn = 16;
@@ -62,7 +63,8 @@ core::LogLevel level_of(std::string_view name) {
   return core::LogLevel::info;
 }
 
-/// Users and groups as numbers; a name that this host does not know is left out, and grants nothing.
+/// Users and groups as numbers; a name that this host does not know is left out, and grants
+/// nothing.
 void add_api_auth(const core::ApiAuth& entry, core::Message& message) {
   const auto number = [](std::string_view text) {
     std::uint32_t value = 0;
@@ -118,6 +120,12 @@ Master::Master(MasterSetup setup) : setup_{std::move(setup)} {
   }
   supervisor_ = std::make_unique<Supervisor>(loop_, setup_.image.get(), std::move(environment));
   supervisor_->on_spawned = [this](Child& child) { spawned(child); };
+  supervisor_->on_fd = [this](Child& child, const ipc::ReceivedFd& received) {
+    // A log file opened anew after a rotation: the runner may open, only the status process writes.
+    Child* status = supervisor_->find(ipc::Role::status);
+    if (child.spec.role != ipc::Role::runner || status == nullptr || !status->channel) return;
+    (void)!status->channel->send_fd(received.tag, received.fd.get());
+  };
   supervisor_->on_lost = [this](Child& child, const std::string& how) { lost(child, how); };
 }
 
@@ -136,6 +144,10 @@ core::Result<MasterEnd> Master::run() {
          os::go_realtime(setup_.loaded.config.rtprio, os::TextLock::all)) {
       log(core::LogLevel::warn, warning);
     }
+  }
+  // From here on a right is raised for the one call that needs it (CapScope).
+  if (auto lowered = os::lower_capabilities(); !lowered) {
+    log(core::LogLevel::warn, lowered.error().text);
   }
   loop_.on_turn([this] { turn(); });
   turn();
@@ -193,8 +205,9 @@ core::Result<void> Master::make_folders() {
   const passwd* cluster = ::getpwnam("hacluster");
   const group* clients = ::getgrnam("haclient");
   if (cluster == nullptr || clients == nullptr) {
-    return core::Error{"user hacluster or group haclient is missing; create them: addgroup --system "
-                       "haclient; adduser --system --no-create-home --ingroup haclient hacluster"};
+    return core::Error{
+        "user hacluster or group haclient is missing; create them: addgroup --system "
+        "haclient; adduser --system --no-create-home --ingroup haclient hacluster"};
   }
   struct Folder {
     const char* path;
@@ -270,6 +283,7 @@ void Master::retry_links(core::Instant now) {
   for (std::size_t i = 0; i < media.size(); ++i) {
     if (link_retry_[i] > now) continue;
     const core::LinkId link{static_cast<std::uint16_t>(i)};
+    const os::CapScope raised{CAP_NET_RAW, CAP_NET_BIND_SERVICE};
     auto opened = open_link(media[i]);
     if (!opened) {
       if (link_retry_[i] != core::Instant{}) log(core::LogLevel::error, opened.error().text);
@@ -363,7 +377,8 @@ void Master::take(Child& child, const ipc::RecordView& record, core::Now now) {
   using ipc::RecordType;
   switch (record.type) {
     case RecordType::frame_in:
-      // A reader cannot claim to have heard something earlier than we last looked, nor later than now.
+      // A reader cannot claim to have heard something earlier than we last looked, nor later than
+      // now.
       step(now, core::FrameArrived{child.spec.link, record.payload,
                                    std::clamp(record.time, last_turn_, now.instant)});
       return;
@@ -650,8 +665,8 @@ void Master::configure_status(Child& child) {
   }
   for (const core::ApiAuth& entry : config.api_auth) add_api_auth(entry, scratch_);
   push(&child, ipc::RecordType::status_config, scratch_);
-  for (const auto& [tag, fd] : {std::pair{status::log_file_tag, log_file_.get()},
-                                {status::debug_file_tag, debug_file_.get()}}) {
+  for (const auto& [tag, fd] : {std::pair{ipc::log_file_tag, log_file_.get()},
+                                {ipc::debug_file_tag, debug_file_.get()}}) {
     if (fd >= 0) (void)!child.channel->send_fd(tag, fd);
   }
   for (const auto& [level, text] : early_log_) log(level, text);

@@ -106,7 +106,8 @@ class Master {
   std::vector<core::Instant> link_retry_;
   os::Fd fifo_, register_socket_, signals_, log_file_, debug_file_;
   std::map<core::ClientId, std::string> clients_;  ///< named ones, as the status process told
-  std::deque<std::pair<core::LogLevel, std::string>> early_log_;  ///< until the status process drains
+  std::deque<std::pair<core::LogLevel, std::string>>
+      early_log_;  ///< until the status process drains
   std::vector<core::Ticket> running_;
   core::Message scratch_, incoming_, log_line_;  ///< reused, so that a turn does not allocate
   std::string encoded_, head_;
@@ -114,7 +115,8 @@ class Master {
   core::Instant asked_for_ = core::never;  ///< the deadline that the loop was told
   std::optional<MasterEnd> end_;
   FileTimes times_;
-  bool started_ = false, publish_ = false, api_open_ = false, ready_told_ = false, restart_asked_ = false;
+  bool started_ = false, publish_ = false, api_open_ = false, ready_told_ = false,
+       restart_asked_ = false;
 };
 
 }  // namespace hb::master

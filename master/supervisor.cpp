@@ -19,8 +19,8 @@ constexpr int exit_permission = 77;
 constexpr core::Duration longest_back_off = std::chrono::seconds{60};
 /// A life this long clears the record: what killed it was not its start.
 constexpr core::Duration long_life = std::chrono::seconds{10};
-/// For children to end by themselves when we do.
-constexpr core::Duration patience = std::chrono::seconds{2};
+/// For children to end by themselves when we do: the runner gives respawn clients 30 s.
+constexpr core::Duration patience = std::chrono::seconds{35};
 
 }  // namespace
 
@@ -84,7 +84,11 @@ void Supervisor::spawn(Child& child, core::Instant now) {
       child.state = ChildState::starting;
       loop_.watch(child.process->pidfd.get(), [this, &child] { lost(child); });
       loop_.watch(child.channel->bell(), [this, &child] {
-        if (child.channel->take_bell() != ipc::BellState::closed) return;
+        const ipc::BellState bell = child.channel->take_bell();
+        while (auto received = child.channel->take_fd()) {
+          if (on_fd) on_fd(child, *received);
+        }
+        if (bell != ipc::BellState::closed) return;
         loop_.unwatch(child.channel->bell());
         child.process->kill(SIGKILL);  // its lifeline is gone: dead, dying or lying
       });
@@ -95,7 +99,8 @@ void Supervisor::spawn(Child& child, core::Instant now) {
   } else if (on_lost) {
     on_lost(child, "could not be started: " + made.error().text);
   }
-  child.next_start = now + std::max(back_off(++child.failures), core::Duration{std::chrono::seconds{1}});
+  child.next_start =
+      now + std::max(back_off(++child.failures), core::Duration{std::chrono::seconds{1}});
 }
 
 void Supervisor::lost(Child& child) {

@@ -21,7 +21,7 @@ struct ChildSpec {
   ipc::Role role;
   core::LinkId link = core::no_link;
   std::string title;        ///< "heartbeat: read: bcast eth0"
-  int medium = -1;          ///< becomes fd 6; the master keeps its copy, so the kernel queues meanwhile
+  int medium = -1;  ///< becomes fd 6; the master keeps its copy, so the kernel queues meanwhile
   int extra = -1;           ///< becomes fd 7 (the board for the status process)
 };
 
@@ -56,6 +56,9 @@ class Supervisor {
   std::function<void(Child&, const std::string& how)> on_lost;
   /// Called when a child was spawned, before it is ready: configuration records go out here.
   std::function<void(Child&)> on_spawned;
+
+  /// Called for each descriptor that a child has sent.
+  std::function<void(Child&, const ipc::ReceivedFd&)> on_fd;
 
   Child& add(ChildSpec spec);
   [[nodiscard]] std::vector<std::unique_ptr<Child>>& children() { return children_; }

@@ -8,7 +8,8 @@ namespace hb::readers {
 /// Returns the process's exit code.
 int reader_main();
 
-/// The same for the control FIFO, fd 6: cuts messages from start mark to end mark (client-api §5.1).
+/// The same for the control FIFO, fd 6: cuts messages from start mark to end mark (client-api
+/// §5.1).
 int fifo_main();
 
 }  // namespace hb::readers

@@ -29,7 +29,8 @@ constexpr int cannot_execute = 126;
 
 std::string command_line(const ActionRequest& request, const std::string& path) {
   std::string words;
-  for (const std::string& argument : request.arguments) words += (words.empty() ? "" : " ") + argument;
+  for (const std::string& argument : request.arguments)
+    words += (words.empty() ? "" : " ") + argument;
   // habit: two blanks if there are no arguments (resources §5)
   return path + ' ' + words + ' ' + std::string(core::name_of(request.operation));
 }
@@ -385,7 +386,8 @@ void Actions::note_end(const ActionRequest& request, const ActionReport& report)
   switch (request.operation) {
     case Operation::start:
       if (report.end == ActionEnd::missing) return ledger_.remove(request.key, request.resource);
-      ledger_.set(request.key, request.resource, is_good ? HoldState::held : HoldState::unknown, {});
+      ledger_.set(request.key, request.resource, is_good ? HoldState::held : HoldState::unknown,
+                  {});
       break;
     case Operation::stop:
       // What has no script cannot have been started by one.

@@ -101,8 +101,8 @@ void Addresses::doubt_all() {
   for (Watched& watched : watched_) watched.judge_at = os::instant_now() + doubt;
 }
 
-/// Any change: a carrier that went and came again may be told when it is back already. So nothing is
-/// compared with before, only the pace is bounded.
+/// Any change: a carrier that went and came again may be told when it is back already. So nothing
+/// is compared with before, only the pace is bounded.
 void Addresses::link_changed(os::InterfaceIndex index) {
   if (watched_.empty()) return;
   const auto interface = netlink_->interface(index);

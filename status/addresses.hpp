@@ -20,8 +20,8 @@ namespace hb::status {
 
 /// Listens to the kernel; asks it only when something happened. An address that somebody else
 /// removed is reported once, after a moment in which our own stop script may turn out to be the
-/// one; one whose interface changed (a cable
-/// came back) is announced to the neighbours again, at most once a second.
+/// one; one whose interface changed (a cable came back) is announced to the neighbours again, at
+/// most once a second.
 class Addresses {
  public:
   struct Loss {

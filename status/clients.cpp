@@ -331,6 +331,18 @@ void Clients::audit(core::Instant now) {
   }
 }
 
+void Clients::show_counters() {
+  using enum ipc::ChildCounter;
+  channel_.set_count(clients_accepted, counters_.accepted);
+  channel_.set_count(clients_over_limit, counters_.over_limit);
+  channel_.set_count(clients_slow, counters_.slow);
+  channel_.set_count(clients_broken, counters_.broken);
+  channel_.set_count(clients_mute, counters_.mute);
+  channel_.set_count(clients_died, counters_.died);
+  channel_.set_count(signons, sessions_.counters().signed_on);
+  channel_.set_count(signons_refused, sessions_.counters().refused);
+}
+
 void Clients::turn(core::Instant now) {
   now_ = now;
   retry_up();
@@ -346,6 +358,7 @@ void Clients::turn(core::Instant now) {
     if (at != clients_.end() && !at->second.waits_to_write) flush(id);
   }
   apply();
+  show_counters();
   channel_.flush();
 }
 

@@ -125,6 +125,7 @@ class Clients {
   /// Ends a client for our own reasons; `why` is the log's, `info` the cluster's.
   void drop(core::ClientId id, std::string_view info, std::string_view why);
   void audit(core::Instant now);
+  void show_counters();
   void note(core::LogLevel level, std::string_view text);
   void up(ipc::RecordType type, std::string payload);
   void retry_up();

@@ -24,7 +24,8 @@ inline constexpr std::size_t hooks = 256;
 /// HA_FUNCS or forge a line (resources W9).
 [[nodiscard]] std::vector<std::string> hook_environment(const core::Message& record);
 
-/// Whether a message type can be the name of a script: a-z, 0-9, '_', '.', '-', not first '.' or '-'.
+/// Whether a message type can be the name of a script: a-z, 0-9, '_', '.', '-', not first '.' or
+/// '-'.
 [[nodiscard]] bool is_hook_name(std::string_view name);
 
 class Hooks {

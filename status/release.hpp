@@ -11,8 +11,8 @@
 
 namespace hb::status {
 
-/// Groups are released side by side, each one's resources backwards, as a shutdown does it. A stop
-/// that fails is repeated as usual (resources §6.4); one that hangs is ended and not repeated. What
+/// Groups are released side by side, each one's resources backwards, as in a shutdown. A stop that
+/// fails is repeated as usual (resources §6.4); one that hangs is ended and not repeated. What
 /// will not stop stays in the ledger and is left to the peer's fencing: nobody here may reboot.
 class Release {
  public:

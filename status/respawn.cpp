@@ -149,7 +149,8 @@ void RespawnClients::tick(core::Instant now) {
   for (Place client = clients_.begin(); client != clients_.end(); ++client) {
     if (client->start_at <= now && client->state == State::pausing) launch(client);
     if (client->kill_at > now || !client->process) continue;
-    surroundings_.log(LogLevel::warn, fmt::format("{} does not end and is killed", client->command));
+    surroundings_.log(LogLevel::warn,
+                      fmt::format("{} does not end and is killed", client->command));
     client->process->signal_group(SIGKILL);
     client->kill_at = core::never;
   }

@@ -183,7 +183,8 @@ void Runner::take(const ipc::RecordView& record) {
     clients_.stop_all();
     return;
   }
-  if (!core::decode(record.payload, incoming_)) return log(LogLevel::error, "A record is no message");
+  if (!core::decode(record.payload, incoming_))
+    return log(LogLevel::error, "A record is no message");
   take_message(record.type, incoming_);
 }
 

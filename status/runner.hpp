@@ -17,15 +17,23 @@ namespace hb::status {
 ///   kill_action    `ticket`: TERM to its process group, KILL five seconds later.
 ///   run_hook       `ticket`, `type`, then the string fields of the cluster message as `f_NAME`.
 ///   start_client   `ticket`, `user`, `command`, `failfast` 0|1: a respawn client.
-///   stop_clients   see RecordType::stop_client: `ticket`; TERM, KILL after a bounded wait.
+///   stop_client    `ticket`: TERM to its group, KILL after 30 s. Without a ticket: all,
+///                  one after the other, the last one first.
 ///   persist        `file` (a bare name in state_dir), `content`.
 ///   holdings       `address`* as resources name them, `group`* in the same order.
-///   goodbye        the master leaves on purpose: exit when nothing runs, do not release.
+///   goodbye        the master leaves on purpose: stop the clients, exit when nothing runs, do not
+///                  release.
+/// End of file without goodbye: nothing happens for half a deadtime; then, unless another runner
+/// has taken the ledger over, starts are ended, every group in the ledger is stopped, addresses of
+/// the last holdings record that are still here are dropped, clients are stopped, and it exits.
 /// To the master:
 ///   runner_state   first after ready: `running`* tickets still running (adopted runner only),
 ///                  `held`* "group-key resource-index state" from the ledger.
 ///   action_done    `ticket`, `end` (exited|signaled|missing|timed_out), `code`, `output`.
-///   client_done    `ticket`, `end`, `code`; a hook reports action_done.
+///                  Output of start and stop is what the debug log grew by: scripts that run at the
+///                  same time share it. A hook reports action_done, without output.
+///   client_done    `ticket`, `end`, `code`: it will not run again (stopped, finished, given up, or
+///                  a failfast client that failed).
 ///   address_lost   `group`, `address`, `text`.
 ///   log            `level`, `text`.
 int runner_main();

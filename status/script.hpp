@@ -25,8 +25,8 @@ struct Account {
 /// By name, through the user database. The error names the user and the cure.
 [[nodiscard]] core::Result<Account> account_of(const std::string& user);
 
-/// own: it may outlive the runner, as resource scripts must. runner: it is told to end (SIGTERM) when
-/// the runner dies, since the next runner starts it anew.
+/// own: it may outlive the runner, as resource scripts must. runner: it is told to end (SIGTERM)
+/// when the runner dies, since the next runner starts it anew.
 enum class Lifetime : std::uint8_t { own, runner };
 
 /// Everything that decides how a program starts; nothing else of the runner's state reaches it.
@@ -52,7 +52,8 @@ struct ProcessEnd {
 
 /// A running program, leader of a process group of its own. It starts with every signal at its
 /// default and unblocked, no descriptor above 2, umask 022 and nice 0 (resources W19); scheduling
-/// class and OOM score are the runner's, which are ordinary. Dropping the object neither ends nor reaps it.
+/// class and OOM score are the runner's, which are ordinary. Dropping the object neither ends nor
+/// reaps it.
 class ForeignProcess {
  public:
   /// Returns once the program was executed; the error says which step failed.

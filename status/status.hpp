@@ -5,6 +5,7 @@
 #include "core/queries.hpp"
 #include "core/result.hpp"
 #include "ipc/record.hpp"
+#include "ipc/record.hpp"
 #include "status/logger.hpp"
 
 namespace hb::status {
@@ -44,7 +45,8 @@ using ipc::debug_file_tag, ipc::log_file_tag, ipc::syslog_tag;
 ///   api_open       the local node is active: listen on the register socket. Before, clients get
 ///                  ECONNREFUSED, as with 3.0.6. Sent again to a respawned process.
 ///   client_event   raw: u32 class bits and u8 size of to_id in host order, to_id, body in API
-///                  form. The board must hold a snapshot at least as new as the event before it is sent.
+///                  form. The board must hold a snapshot at least as new as the event before it is
+///                  sent.
 ///   client_reply   raw: u64 ClientId, body in API form.
 ///   client_go      `client`, `gen`: answers a client_join.
 ///   clients_pause  `paused` 0 or 1.

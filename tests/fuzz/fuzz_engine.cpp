@@ -1,4 +1,5 @@
-// fuzz_engine: hostile but correctly signed messages, FIFO and client bytes, and time, into an engine
+// fuzz_engine: hostile but correctly signed messages, FIFO and client bytes, and time, into an
+// engine
 #include "core/engine.hpp"
 #include "core/frame.hpp"
 
@@ -58,13 +59,15 @@ class Player {
         drop(engine_.step(now_, ClientJoined{ClientId{1}, "app"}));
         return drop(engine_.step(now_, ClientMessage{ClientId{1}, "app", as_bytes(framed(line))}));
       case 'L': return drop(engine_.step(now_, ClientLeft{ClientId{1}, "app", line}));
-      case 'Q': return drop(engine_.step(now_, ClientQuery{ClientId{2}, "7", as_bytes(framed(line))}));
+      case 'Q':
+        return drop(engine_.step(now_, ClientQuery{ClientId{2}, "7", as_bytes(framed(line))}));
       case 'A':
         return drop(engine_.step(
             now_, ActionDone{Ticket{static_cast<std::uint64_t>(line.size())}, ActionEnd::exited,
                              line.empty() ? 0 : line.front() & 1, line}));
       case 'S': return drop(engine_.step(now_, StopRequested{}));
-      case 'R': return drop(engine_.step(now_, FrameArrived{LinkId{0}, as_bytes(line), now_.instant}));
+      case 'R':
+        return drop(engine_.step(now_, FrameArrived{LinkId{0}, as_bytes(line), now_.instant}));
       default: return signed_frame(line);
     }
   }

@@ -110,7 +110,8 @@ void Cluster::watch() {
 
 void Cluster::fault_of_host(Host& host) {
   if (!host.is_on()) return host.power_on();
-  switch (world_.random.below(12)) {
+  switch (world_.random.below(13)) {
+    case 12: return host.replace_master();
     case 10: return host.lose_runner();
     case 11:
       return host.lose_address(

@@ -84,7 +84,7 @@ void Host::power_off() {
   watcher_.changed();
 }
 
-void Host::start_daemon() {
+void Host::start_daemon(core::Inheritance inheritance) {
   core::EngineSetup setup;
   setup.config = site_.config;
   setup.config.node_name = site_.config.nodes[id_.value].name;
@@ -95,6 +95,7 @@ void Host::start_daemon() {
   setup.identity.generation = core::Generation{++generation_};
   setup.seed = world_.random.next();
   setup.peers = peers_file_;
+  setup.inheritance = std::move(inheritance);
   ++life_;
   stopping_ = terminate_ = false;
   asked_ = core::never;
@@ -114,7 +115,7 @@ void Host::end_daemon() {
   client_.clear();
   addresses_lost_.clear();
   waiting_.clear();
-  stopping_ = terminate_ = turn_due_ = runner_lost_ = runner_ready_ = false;
+  stopping_ = terminate_ = replace_ = turn_due_ = runner_lost_ = runner_ready_ = false;
 }
 
 void Host::pause(Duration length, Pause kind) {
@@ -141,6 +142,13 @@ void Host::terminate() {
   if (!is_active()) world_.probes.hit("stopped-early");
   stopping_ = terminate_ = true;
   watcher_.changed();
+  wake(20us);
+}
+
+void Host::replace_master() {
+  if (!is_active() || stopping_) return;
+  world_.trace("{} SIGHUP: replaces its master", id_.value);
+  replace_ = true;
   wake(20us);
 }
 
@@ -251,6 +259,11 @@ void Host::turn() {
     step(core::ClientMessage{core::ClientId{1}, "simclient", core::as_bytes(message)});
   }
   if (alive() && std::exchange(terminate_, false)) step(core::StopRequested{});
+  if (alive() && replace_ && is_active() && !stopping_ && scripts_.empty() &&
+      engine_->snapshot().holding != core::Holding::transition) {
+    replace_ = false;
+    step(core::RestartRequested{});
+  }
   const Instant now = to_local(world_.now);
   if (alive() && now >= asked_) {
     step(core::Tick{now - std::exchange(asked_, core::never)});
@@ -309,7 +322,25 @@ void Host::apply(const core::Outputs& outputs) {
         step(core::ClientJoined{core::ClientId{1}, "simclient"});
         if (life == life_ && engine_) arm();
       });
-    } else if (std::holds_alternative<core::Exit>(output)) {
+    } else if (const auto* exit = std::get_if<core::Exit>(&output);
+               exit != nullptr && exit->reason == core::ExitReason::resume) {
+      world_.trace("{} hands over to the next image", id_.value);
+      world_.probes.hit("master-replaced");
+      world_.after(50ms, [this, life] {
+        if (life != life_ || !engine_) return;
+        const core::Snapshot& view = engine_->snapshot();
+        core::Inheritance inheritance;
+        inheritance.held = view.holding;
+        for (std::uint16_t g = 0; g < view.group_count; ++g) {
+          if (view.groups[g].state == core::GroupState::running) {
+            inheritance.running.push_back(core::GroupId{g});
+          }
+        }
+        end_daemon();
+        start_daemon(std::move(inheritance));
+        watcher_.changed();
+      });
+    } else if (exit != nullptr) {
       world_.trace("{} exits", id_.value);
       for (std::size_t g = 0; g < effects_.size(); ++g) {
         const core::GroupId group{static_cast<std::uint16_t>(g)};

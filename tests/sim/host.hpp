@@ -38,6 +38,7 @@ class Host {
   enum class Pause { process, machine };  ///< a stopped process still has its socket buffer
   void pause(Duration length, Pause kind);
   void terminate();                       ///< SIGTERM
+  void replace_master();                  ///< `heartbeat -r`: the next image keeps what runs
   void lose_runner();                     ///< its scripts end unseen, a new one comes soon
   void lose_address(core::GroupId group); ///< somebody removes what the guardian watches
   void command(std::string_view text);    ///< one message for the FIFO
@@ -80,7 +81,7 @@ class Host {
     std::string bytes;
     Instant rx_time;  // world
   };
-  void start_daemon();
+  void start_daemon(core::Inheritance inheritance = {});
   void end_daemon();
   void turn();
   void wake(Duration latency);
@@ -121,7 +122,7 @@ class Host {
   std::vector<core::ActionDone> done_;
   std::vector<std::string> fifo_;
   std::vector<std::string> client_;
-  bool terminate_ = false, runner_lost_ = false, runner_ready_ = false;
+  bool terminate_ = false, replace_ = false, runner_lost_ = false, runner_ready_ = false;
   std::vector<core::GroupId> addresses_lost_;
 
   std::vector<core::RunAction> waiting_;

@@ -98,7 +98,8 @@ void Invariants::delivered(NodeId to, const core::Message& message) {
 
 void Invariants::check_after_quiet() {
   for (const auto& host : hosts_) {
-    if (!host->is_active()) return world_.fail("host {} is not active after quiet", host->id().value);
+    if (!host->is_active())
+      return world_.fail("host {} is not active after quiet", host->id().value);
     const core::Snapshot& view = host->engine()->snapshot();
     for (std::size_t n = 0; n < view.node_count; ++n) {
       if (view.nodes[n].status != core::NodeStatus::active) {

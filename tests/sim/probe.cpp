@@ -51,6 +51,7 @@ constexpr std::array probes = {
     Probe{"clients-paused", ""},
     Probe{"irretrievable", "Irretrievably lost packet: node "},
     Probe{"stopped-early", ""},
+    Probe{"master-replaced", ""},
     Probe{"runner-lost", ""},
     Probe{"address-lost", ""},
 };

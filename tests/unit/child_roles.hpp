@@ -11,8 +11,8 @@
 
 namespace hb::test {
 
-/// Before main(): if the test program was started by os::spawn_self in `role`, runs `body` instead of
-/// the tests and exits with its result.
+/// Before main(): if the test program was started by os::spawn_self in `role`, runs `body` instead
+/// of the tests and exits with its result.
 inline bool serve_role(std::string_view role, int (*body)()) {
   const char* given = std::getenv(os::role_variable);
   if (given != nullptr && role == given) ::_exit(body());

@@ -252,7 +252,8 @@ void OldNode::receive(NodeId source, const Message& message) {
     take_over();
   }
   if (mode_ == AutoFailback::legacy) {
-    if (type == "starting" || type == "resource") errors.push_back("unexpected " + describe(message));
+    if (type == "starting" || type == "resource")
+      errors.push_back("unexpected " + describe(message));
     return;
   }
   if (type == "starting" && !from_self) {
@@ -273,7 +274,9 @@ void OldNode::receive(NodeId source, const Message& message) {
   if (type == "ask_resources") on_ask(from_self, message);
   if (type == "hb_takeover" && !from_self) {
     const auto hold = message.text_or_empty("rsc_hold");
-    send("ask_resources", {{"rsc_hold", hold == "local" ? "foreign" : hold == "foreign" ? "local" : "all"},
+    send("ask_resources", {{"rsc_hold", hold == "local"     ? "foreign"
+                                        : hold == "foreign" ? "local"
+                                                            : "all"},
                            {"info", "me"}});
   }
 }
@@ -373,7 +376,8 @@ void OldNode::on_ask(bool from_self, const Message& message) {
   } else if (s == S::done && info == "done") {
     if (from_self) {
       const Holding gained = mirrored(set);
-      mine = {.local = mine.local || has_local(gained), .foreign = mine.foreign || has_foreign(gained)};
+      mine = {.local = mine.local || has_local(gained),
+              .foreign = mine.foreign || has_foreign(gained)};
     }
     finish();
   } else if (!(from_self && (info == "other" || info == "me"))) {
@@ -498,7 +502,8 @@ void Lab::run() {
     const Letter letter = std::move(letters_.front());
     letters_.pop_front();
     for (const NodeId to : letter.to) {
-      if (alive[to.value] && nodes[to.value]) nodes[to.value]->receive(letter.source, letter.message);
+      if (alive[to.value] && nodes[to.value])
+        nodes[to.value]->receive(letter.source, letter.message);
     }
     check_doubles();
   }

@@ -128,7 +128,8 @@ TEST_CASE("hb_standby moves the set that it names, and only that") {
     const char* a;
     const char* b;
   };
-  for (const Row row : {Row{"all", "n2", "n2"}, Row{"local", "n2", "n2"}, Row{"foreign", "n1", "n2"}}) {
+  for (const Row row :
+       {Row{"all", "n2", "n2"}, Row{"local", "n2", "n2"}, Row{"foreign", "n1", "n2"}}) {
     CAPTURE(row.set);
     Lab lab = settled_pair(AutoFailback::on);
     lab.fifo(0, {{"t", "ask_resources"}, {"rsc_hold", row.set}, {"info", "me"}});
@@ -533,6 +534,62 @@ TEST_CASE("the table of planned moves knows each legal message, and no other") {
   CHECK(rules == static_cast<int>(standby_rules.size()));
   CHECK(standby_act(granted, "done", StandbySender::other) == StandbyAct::take);
   CHECK_FALSE(standby_act(giving, "done", StandbySender::other));
+}
+
+TEST_CASE("a `done` that arrives when the giver has long given up the move is not acted on") {
+  Lab lab = settled_pair(AutoFailback::on);
+  auto& taker = lab.ours(1);
+  using Fields = std::vector<std::pair<const char*, const char*>>;
+  const auto tell = [&](std::uint64_t number, const Fields& fields) {
+    Message message;
+    for (const auto& [field, value] : fields) message.add(field, value);
+    message.add("src", "n1");
+    message.add_hex("hg", 1);
+    message.add_hex("seq", number);
+    taker.handle(ResourceMessage{NodeId{0}, &message});
+  };
+  const Fields me{{"t", "ask_resources"}, {"rsc_hold", "local"}, {"info", "me"}, {"sys_to", "n2"},
+                  {"sys_groups", "a"}};
+  tell(1000, me);
+  CHECK(taker.resources->standby_state() == StandbyState::granted);
+  // 1001 is the `done`, lost; then n1 saw n2 die, took its group back, and announces that.
+  tell(1002, {{"t", "resource"}, {"rsc_hold", "local"}, {"rtype", "full"}, {"isstable", "1"},
+              {"sys_held", "2:a"}});
+  CHECK(taker.resources->standby_state() == StandbyState::none);
+  tell(1001, {{"t", "ask_resources"}, {"rsc_hold", "local"}, {"info", "done"}, {"sys_to", "n2"},
+              {"sys_groups", "a"}});
+  CHECK(lab.where(0) == "n1");
+  // The same for a request that is repeated late.
+  tell(999, me);
+  CHECK(taker.resources->standby_state() == StandbyState::none);
+}
+
+TEST_CASE("a view that was overtaken by a newer one is not believed") {
+  Lab lab = settled_pair(AutoFailback::off);
+  auto& node = lab.ours(0);
+  Message old;
+  for (const auto& [field, value] : std::initializer_list<std::pair<const char*, const char*>>{
+           {"t", "resource"}, {"rsc_hold", "none"}, {"rtype", "full"}, {"isstable", "0"},
+           {"sys_held", ""}, {"src", "n2"}, {"seq", "1"}, {"hg", "1"}}) {
+    old.add(field, value);
+  }
+  node.handle(ResourceMessage{NodeId{1}, &old});
+  CHECK(node.row(1).owner == NodeId{1});
+  CHECK(node.resources->status() == Holding::local);
+}
+
+TEST_CASE("who only starts a group gives way to a node that turns out to run it") {
+  Lab lab = settled_pair(AutoFailback::on);
+  auto& one = lab.ours(0);
+  one.hanging.insert("b");
+  one.handle(NodeDied{NodeId{1}, true});  // n2 was merely slow
+  CHECK(one.row(1).state == GroupState::starting);
+  one.handle(NodeReturned{NodeId{1}, ReturnKind::partition, true});
+  lab.run();
+  one.release("b");
+  lab.run();
+  CHECK(lab.where(1) == "n2");
+  CHECK(std::ranges::find(lab.ours(1).calls, "stop b") == lab.ours(1).calls.end());
 }
 
 TEST_CASE("hostile resource messages change nothing") {

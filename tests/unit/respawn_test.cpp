@@ -90,7 +90,8 @@ TEST_CASE("a client that ends is started again, and the log says so") {
   CHECK(lines_in(lab.folder / "lives") == 3);
   const std::string pid = content_of(lab.folder / "lives").substr(
       0, content_of(lab.folder / "lives").find('\n'));
-  CHECK(lab.logged("warn", "Managed " + command + " process " + pid + " exited with return code 7."));
+  CHECK(
+      lab.logged("warn", "Managed " + command + " process " + pid + " exited with return code 7."));
   CHECK(lab.logged("error", "Respawning client \"" + command + "\":"));
 }
 

@@ -26,9 +26,9 @@ constexpr const char* sh = "#!/bin/sh\n";
 
 /// A script that appends its words to the file "trace" of the lab.
 void write_tracing(RunnerLab& lab, const std::string& name, const std::string& more = {}) {
-  lab.folder.write("resource.d/" + name,
-                   sh + std::string("echo ") + name + " \"$@\" >> " + lab.folder / "trace" + "\n" + more,
-                   0755);
+  lab.folder.write(
+      "resource.d/" + name,
+      sh + std::string("echo ") + name + " \"$@\" >> " + lab.folder / "trace" + "\n" + more, 0755);
 }
 std::string trace_of(const RunnerLab& lab) {
   return content_of(lab.folder / "trace");
@@ -92,16 +92,17 @@ TEST_CASE("the environment is exactly the configured one") {
 
 TEST_CASE("a script inherits no descriptor, no ignored and no blocked signal") {
   RunnerLab lab;
-  lab.folder.write("resource.d/a",
-                   sh + std::string("ls /proc/self/fd\ngrep -E '^Sig(Ign|Blk)' /proc/self/status\n"),
-                   0755);
+  lab.folder.write(
+      "resource.d/a",
+      sh + std::string("ls /proc/self/fd\ngrep -E '^Sig(Ign|Blk)' /proc/self/status\n"), 0755);
   lab.start_configured();
   REQUIRE(lab.run_to_end({1, "k", "a", "status"}) == "exited 0");
   // 3 is the folder that ls itself reads
   CHECK(lab.output_of(1) == "0\n1\n2\n3\nSigBlk:\t0000000000000000\nSigIgn:\t0000000000000000\n");
 }
 
-TEST_CASE("a script has its own group, ordinary scheduling, umask 022, the working folder, no input") {
+TEST_CASE(
+    "a script has its own group, ordinary scheduling, umask 022, the working folder, no input") {
   RunnerLab lab;
   lab.folder.write("resource.d/a", sh + std::string("set -- $(cat /proc/$$/stat)\n"
                                                     "test $1 = $5 && echo leader\n"
@@ -218,7 +219,8 @@ TEST_CASE("a script with a missing interpreter fails like one that cannot be exe
 TEST_CASE("a hanging script runs until it is killed, with its children") {
   RunnerLab lab;
   lab.folder.write("resource.d/a",
-                   sh + std::string("sleep 1000 & echo $! > ") + lab.folder / "pid" + "\nwait\n", 0755);
+                   sh + std::string("sleep 1000 & echo $! > ") + lab.folder / "pid" + "\nwait\n",
+                   0755);
   lab.start_configured();
   lab.run({1});
   const pid_t child = pid_in(lab.folder / "pid");
@@ -351,7 +353,8 @@ TEST_CASE("a new runner knows what the old one held, and waits for its scripts")
   CHECK(trace_of(lab) == "b start\na start\ndone\na stop\ndone\n");
 }
 
-TEST_CASE("a script that an earlier runner left hanging is ended when its ticket's turn is killed") {
+TEST_CASE(
+    "a script that an earlier runner left hanging is ended when its ticket's turn is killed") {
   RunnerLab lab;
   lab.folder.write("resource.d/a", sh + std::string("echo $$ > ") + lab.folder / "pid" +
                                        "\ntest $1 = start && exec sleep 1000\nexit 0\n", 0755);
@@ -365,7 +368,8 @@ TEST_CASE("a script that an earlier runner left hanging is ended when its ticket
   lab.received.clear();
   lab.start_configured();
   lab.run({2, "a", "a", "status"});
-  lab.wait_for([&] { return lab.find(RecordType::runner_state, "held", "a 0 starting") != nullptr; });
+  lab.wait_for(
+      [&] { return lab.find(RecordType::runner_state, "held", "a 0 starting") != nullptr; });
   CHECK(is_alive(stray));
   lab.ticket_record(RecordType::kill_action, 2);
   CHECK(lab.end_of(2) == "signaled 15");
@@ -554,7 +558,8 @@ TEST_CASE("state files are written whole, and only in their folder") {
   CHECK_FALSE(std::filesystem::exists(lab.folder / "escaped"));
   std::filesystem::remove_all(lab.folder / "state");
   persist("peers", "lost\n");
-  CHECK(lab.logged("error", lab.folder / "state/peers could not be written: No such file or directory"));
+  CHECK(lab.logged("error",
+                   lab.folder / "state/peers could not be written: No such file or directory"));
 }
 
 TEST_CASE("log files are opened for the master, and again after a rotation") {

@@ -17,7 +17,8 @@ namespace {
 /// Runs to the end with output into `file`, and says how it ended.
 ProcessEnd run_to_end(const Folder& folder, LaunchPlan plan) {
   const os::Fd null(::fcntl(::open("/dev/null", O_RDWR | O_CLOEXEC), F_DUPFD_CLOEXEC, 10));
-  const os::Fd out(::open((folder / "out").c_str(), O_WRONLY | O_CREAT | O_APPEND | O_CLOEXEC, 0644));
+  const os::Fd out(
+      ::open((folder / "out").c_str(), O_WRONLY | O_CREAT | O_APPEND | O_CLOEXEC, 0644));
   const os::Fd high(::fcntl(out.get(), F_DUPFD_CLOEXEC, 10));
   plan.in = null.get();
   plan.out = plan.error = high.get();
@@ -110,7 +111,8 @@ TEST_CASE("an account's user, group and supplementary groups are taken on") {
   const auto account = account_of("daemon");
   REQUIRE(account.has_value());
   LaunchPlan plan;
-  plan.path = folder.write("s", "#!/bin/sh\n/usr/bin/id -u; /usr/bin/id -g; /usr/bin/id -G\n", 0755);
+  plan.path =
+      folder.write("s", "#!/bin/sh\n/usr/bin/id -u; /usr/bin/id -g; /usr/bin/id -G\n", 0755);
   plan.account = Account{account->user, account->group, {account->group, 12, 13}};
   run_to_end(folder, plan);
   CHECK(content_of(folder / "out") == "1\n1\n1 12 13\n");
