@@ -281,7 +281,8 @@ TEST_CASE("what the status process must not do kills it; what it needs it may") 
     CHECK(end.code == SIGSYS);
   }
   const std::map<std::string, int> permitted{{"mmap", 1}, {"kill", 2}};  // 2: not its own process
-  for (const auto& [what, code] : permitted) {
+  for (const auto& [name, code] : permitted) {
+    const std::string& what = name;  // CAPTURE is a lambda, which takes no structured binding
     CAPTURE(what);
     Confined child{"unit-strangers", what};
     CHECK(child.hear() == "r");

@@ -212,7 +212,9 @@ TEST_CASE("malformed netstring messages are refused by name") {
       {"###\n10:(3)l=1:ab,,%%%\n", "message: field 1: a malformed list"},
       {"###\n9:(3)l=9:a,,%%%\n", "message: field 1: a malformed list"},
   };
-  for (const auto& [bytes, expected] : cases) CHECK_MESSAGE(refusal(bytes) == expected, bytes);
+  for (const auto& entry : cases) {
+    CHECK_MESSAGE(refusal(entry.first) == entry.second, entry.first);
+  }
 }
 
 TEST_CASE("malformed text messages are refused by name") {
@@ -239,7 +241,9 @@ TEST_CASE("malformed text messages are refused by name") {
       {">>>\n(2)s=>>>\x14\n<<<\n", "message: field 1: no end mark"},
       {">>>\n(2)s=>>>\x14<<<\x14x\n<<<\n", "message: field 1: bytes behind a nested message"},
   };
-  for (const auto& [bytes, expected] : cases) CHECK_MESSAGE(refusal(bytes) == expected, bytes);
+  for (const auto& entry : cases) {
+    CHECK_MESSAGE(refusal(entry.first) == entry.second, entry.first);
+  }
 }
 
 TEST_CASE("the number of fields and the size of a message are bounded") {

@@ -4,8 +4,10 @@
 #include <doctest/doctest.h>
 #include <fcntl.h>
 #include <sched.h>
+#include <unistd.h>
 
 #include <algorithm>
+#include <vector>
 
 using namespace hb::os;
 
@@ -78,6 +80,22 @@ TEST_CASE("an address is added once, dropped once, and the watch tells both") {
   REQUIRE(netlink.has_value());
   REQUIRE(watch.has_value());
   CHECK(watch->read()->empty());
+  // The kernel tells of an IPv6 address from a work queue, and not at all if it is dropped before:
+  // each event is waited for. Two seconds are far beyond its delay.
+  std::vector<NetworkEvent> events;
+  const auto next_event = [&] {
+    for (int waited = 0; events.empty() && waited < 200; ++waited) {
+      const auto more = watch->read();
+      REQUIRE(more.has_value());
+      events.insert(events.end(), more->begin(), more->end());
+      if (events.empty()) ::usleep(10'000);
+    }
+    REQUIRE_FALSE(events.empty());
+    const NetworkEvent event = events.front();
+    events.erase(events.begin());
+    CHECK(event.interface == loopback);
+    return event.kind;
+  };
   for (const char* text : {"10.99.0.1", "fd99::1"}) {
     CAPTURE(text);
     const auto address = on_loopback(text, text[0] == 'f' ? 64 : 24);
@@ -85,17 +103,12 @@ TEST_CASE("an address is added once, dropped once, and the watch tells both") {
     CHECK(netlink->add(address).value() == Change::made);
     CHECK(netlink->add(address).value() == Change::none);
     CHECK(has(*netlink, text));
+    CHECK(next_event() == NetworkEvent::Kind::address_added);
     const HeldAddress held{address.address, address.bits, loopback, {}, false, false};
     CHECK(netlink->drop(held).value() == Change::made);
     CHECK(netlink->drop(held).value() == Change::none);
     CHECK_FALSE(has(*netlink, text));
-    const auto events = watch->read();
-    REQUIRE(events.has_value());
-    REQUIRE(events->size() == 2);
-    CHECK(events->at(0).kind == NetworkEvent::Kind::address_added);
-    CHECK(events->at(1).kind == NetworkEvent::Kind::address_removed);
-    CHECK(events->at(1).address == address.address);
-    CHECK(events->at(1).interface == loopback);
+    CHECK(next_event() == NetworkEvent::Kind::address_removed);
   }
 }
 
