@@ -201,7 +201,6 @@ FUZZ := \
   tests/fuzz/fuzz_message.cpp \
   tests/fuzz/fuzz_ring.cpp
 BENCH := \
-  tests/bench/bench_frames.cpp \
   tests/bench/bench_ring.cpp
 # A master without a cluster, with the real status process: the transcript tests
 FAKE_MASTER := \

@@ -167,7 +167,7 @@ def numbered(packet, first, count, kind='status'):
 
 def received(host):
     """Datagrams taken from UDP sockets so far, and those lost to full buffers."""
-    rows = [r.split() for r in host.read('/proc/net/snmp').splitlines() if r.startswith('Udp:')]
+    rows = [r.split() for r in host.run('cat', '/proc/net/snmp').stdout.splitlines() if r.startswith('Udp:')]
     counters = dict(zip(rows[0][1:], rows[1][1:]))
     return int(counters['InDatagrams']), int(counters['RcvbufErrors'])
 
