@@ -104,7 +104,7 @@ def standby(program):
 
 
 def twenty(program):
-    """Milliseconds from the deadline of n1 until n2 answers at the last of 20 addresses."""
+    """Milliseconds from the first to the last of 20 addresses answering at n2 (asked each 4 ms)."""
     addresses = [f'10.77.0.{100 + i}' for i in range(20)]
     groups = tuple(('n1', f'IPaddr2::{address}/24/eth0') for address in addresses)
     with cluster(program, groups=groups) as lab:
@@ -119,7 +119,7 @@ def twenty(program):
             lab.wait_answer(probe, n2, 20)
         ends = [gap['at'] + gap['ms'] / 1000 for probe in probes
                 for gap in probe.gaps(100) if gap['at'] > cut - 0.5]
-        return (max(ends) - cut) * 1000 - lab.settings.deadtime
+        return (max(ends) - min(ends)) * 1000
 
 
 def footprint(program, seconds, busy_seconds):
