@@ -211,8 +211,6 @@ void Engine::Parts::communication_up() {
 }
 
 void Engine::Parts::tell_resources(const ResourceEvent& event) {
-  // The next image inherits what stands now: nothing may begin to move on the last metres.
-  if (exit_reason_ == ExitReason::resume) return;
   if (resources_) resources_->handle(now_, event, *this);
 }
 
