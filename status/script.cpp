@@ -53,12 +53,22 @@ bool become(const Account& account) {
          ::syscall(SYS_setresuid, user, user, user) == 0;
 }
 
+/// Every signal to its default. By the kernel's call: the C library refuses the two that it keeps
+/// for itself, which whoever started us may have ignored all the same.
+void reset_signals() {
+  constexpr std::array<unsigned long, 4> by_default{};  // handler, flags, restorer, mask
+  constexpr std::size_t mask_bytes = last_signal / 8;
+  for (int signal = 1; signal <= last_signal; ++signal) {
+    ::syscall(SYS_rt_sigaction, signal, by_default.data(), nullptr, mask_bytes);
+  }
+}
+
 /// The child's side, in one visible block. Signals are blocked until the last moment.
 [[noreturn]] void run(const Prepared& prepared, volatile Failure& failure) {
   const LaunchPlan& plan = *prepared.plan;
   if (::setpgid(0, 0) != 0) give_up(failure, "setpgid");
   // habit, ended: ignored signals leaked into every service (resources W19)
-  for (int signal = 1; signal <= last_signal; ++signal) ::signal(signal, SIG_DFL);
+  reset_signals();
   ::umask(usual_umask);
   if (::dup2(plan.in, 0) < 0 || ::dup2(plan.out, 1) < 0 || ::dup2(plan.error, 2) < 0)
     give_up(failure, "dup2");
