@@ -248,6 +248,8 @@ Q := $(if $(V),,@)
 all: $(B)/heartbeat $(B)/cl_status $(B)/IPaddr
 
 # ---- rules
+.SECONDARY: # objects of pattern-made programs stay
+
 $(B)/%.o: %.cpp
 	@mkdir -p $(@D)
 	@echo "CXX $<"

@@ -3,6 +3,7 @@ import glob
 import json
 import os
 import shlex
+import shutil
 import signal
 import subprocess
 import time
@@ -11,6 +12,7 @@ import peer
 
 TOP = peer.TOP
 HELPERS = f'{TOP}/build/release/lab'
+ECHO = '/usr/local/lib/lab-echo'  # inside a host, which may not see the repository
 HEARTBEAT = '/usr/libexec/heartbeat/heartbeat'
 ENVIRONMENT = {'PATH': '/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin',
                'LANG': 'C', 'HOME': '/root', 'TERM': 'dumb'}
@@ -106,6 +108,8 @@ class Host:
         if root:
             execute(['cp', '-a', f'{root}/.', f'{self.folder}/upper'], check=True)
         peer.set_group_id(f'{self.folder}/upper')
+        os.makedirs(os.path.dirname(f'{self.folder}/upper{ECHO}'), exist_ok=True)
+        shutil.copy(f'{HELPERS}/echo', f'{self.folder}/upper{ECHO}')
         for folder in FOLDERS:
             os.makedirs(f'{self.folder}/upper/{folder}', exist_ok=True)
         # The machine may hold files of a heartbeat of its own; a host never sees them.
@@ -141,8 +145,7 @@ class Host:
             links += [f'address add {address} broadcast + dev {interface}',
                       f'link set {interface} up']
         inside = ['sh', '-c', BOOT, 'boot', self.folder, self.name, ' '.join(DEVICES),
-                  '\n'.join(links), f'{HELPERS}/echo']
-        # The helper is seen through the overlay, whose lower layer is the machine itself.
+                  '\n'.join(links), ECHO]
         command = self.space.enter(['unshare', '--mount', '--uts', '--pid', '--ipc', '--fork',
                                     '--kill-child=KILL', '--propagation', 'private'] + inside)
         self.process = subprocess.Popen(bound(command), stdin=subprocess.DEVNULL,
