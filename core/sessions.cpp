@@ -393,6 +393,14 @@ void Sessions::flow(Flow flow, SessionOutputs& out) {
       out.push_back(ClientResume{client});
 }
 
+std::uint32_t Sessions::wanted_classes() const {
+  std::uint32_t classes = 0;
+  for (const auto& [client, session] : sessions_) {
+    if (session.state == State::signed_on) classes |= session.mask;
+  }
+  return classes;
+}
+
 std::string_view Sessions::id_of(ClientId client) const {
   const auto at = sessions_.find(client);
   return at == sessions_.end() ? std::string_view{} : std::string_view{at->second.id};

@@ -139,6 +139,8 @@ class Sessions {
   /// The id a client signed on with; "" if it did not.
   [[nodiscard]] std::string_view id_of(ClientId client) const;
   [[nodiscard]] bool is_signed_on(ClientId client) const;
+  /// Every class that some signed-on client's filter asks for.
+  [[nodiscard]] std::uint32_t wanted_classes() const;
   [[nodiscard]] std::size_t size() const { return sessions_.size(); }
   [[nodiscard]] const SessionCounters& counters() const { return counters_; }
 

@@ -4,8 +4,10 @@
 #include "core/types.hpp"
 #include "ipc/record.hpp"
 
+#include <array>
 #include <cstddef>
 #include <cstdint>
+#include <string_view>
 #include <type_traits>
 
 namespace hb::ipc {
@@ -56,6 +58,15 @@ enum class ChildCounter : std::uint8_t {
   count_
 };
 inline constexpr std::size_t child_counters = 16;  ///< room to add without a new layout
+
+[[nodiscard]] constexpr std::string_view name_of(ChildCounter counter) {
+  constexpr std::array<std::string_view, static_cast<std::size_t>(ChildCounter::count_)> names = {
+      "datagrams", "bytes", "kernel_drops", "refused_size", "refused_mark", "refused_rate",
+      "send_errors", "ring_drops",
+      "clients_accepted", "clients_over_limit", "clients_slow", "clients_broken", "clients_mute",
+      "clients_died", "signons", "signons_refused"};
+  return names[static_cast<std::size_t>(counter)];
+}
 
 /// First page of a segment; data follow from page_bytes on. Each index alone on its lines.
 struct SegmentPage {

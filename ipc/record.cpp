@@ -46,6 +46,7 @@ constexpr std::array permits = {
     Permit{RecordType::client_leave, Direction::up, bit(Role::status), small},
     Permit{RecordType::client_message, Direction::up, bit(Role::status), message},
     Permit{RecordType::client_query, Direction::up, bit(Role::status), message},
+    Permit{RecordType::clients_want, Direction::up, bit(Role::status), sizeof(std::uint32_t)},
     Permit{RecordType::runner_config, Direction::down, bit(Role::runner), large},
     Permit{RecordType::run_action, Direction::down, bit(Role::runner), large},
     Permit{RecordType::kill_action, Direction::down, bit(Role::runner), small},

@@ -39,6 +39,7 @@ enum class RecordType : std::uint16_t {
   client_leave = 41,   ///< `client`, `name`, `info`
   client_message = 42, ///< raw: u64 ClientId, then the message body (any framing) for the cluster
   client_query = 43,   ///< raw: u64 ClientId, then a request that the snapshot cannot answer
+  clients_want = 44,   ///< raw u32: the class bits that some client's filter asks for
   // master → runner
   runner_config = 50,  ///< environment, directories, log paths (see status/runner.hpp)
   run_action = 51,     ///< `ticket`, `group`, `script`, `arg`*, `op`, `timeout` ms (see runner)
@@ -48,7 +49,7 @@ enum class RecordType : std::uint16_t {
   run_hook = 55,       ///< `ticket`, `type`, HA_* fields: harc TYPE
   persist = 56,        ///< `file`, `content`: written atomically by the runner
   goodbye = 57,        ///< empty: the master leaves on purpose; resources are released or kept
-  holdings = 58,       ///< `address`*: service addresses that the guardian watches
+  holdings = 58,       ///< `address`*, `group`*: service addresses that the guardian watches
   // runner → master
   action_done = 60,    ///< `ticket`, `exit` decimal or `signal` or `missing`, `output`
   client_done = 61,    ///< `ticket`, `exit`/`signal`

@@ -47,7 +47,8 @@ constexpr std::size_t early_log_lines = 1000;
 constexpr core::Duration link_retry = std::chrono::seconds{2};
 /// The board's copy is never older than this, so that its age tells whether the master hangs.
 constexpr core::Duration publish_interval = std::chrono::seconds{1};
-
+/// Scripts whose first argument begins with a service address.
+constexpr std::array<std::string_view, 3> address_scripts = {"IPaddr", "IPaddr2", "IPv6addr"};
 
 /// Bytes of `value` in native order, for raw records between processes of one host.
 template <class Rep>
@@ -404,6 +405,13 @@ void Master::take(Child& child, const ipc::RecordView& record, core::Now now) {
       }
       return;
     }
+    case RecordType::clients_want: {
+      std::uint32_t classes = 0;
+      if (record.payload.size() != sizeof classes) break;
+      std::memcpy(&classes, record.payload.data(), sizeof classes);
+      step(now, core::ClientsWant{classes});
+      return;
+    }
     default: break;
   }
   if (!core::decode(record.payload, incoming_)) {
@@ -474,12 +482,8 @@ void Master::take_message(Child& child, ipc::RecordType type, const core::Messag
 void Master::step(core::Now now, const core::Input& input) { apply(engine_->step(now, input)); }
 
 void Master::finish_turn(core::Now now) {
-  if (publish_ || now.instant >= next_publish_) {
-    // Before the events of this turn are flushed: a query is never older than an event delivered.
-    board_->publish(engine_->snapshot());
-    publish_ = false;
-    next_publish_ = now.instant + publish_interval;
-  }
+  // Before the events of this turn are flushed: a query is never older than an event delivered.
+  if (publish_ || now.instant >= next_publish_) publish(now.instant);
   for (const auto& child : supervisor_->children()) {
     if (child->channel) child->channel->flush();
   }
@@ -488,6 +492,70 @@ void Master::finish_turn(core::Now now) {
   if (restart_asked_ && engine_->snapshot().holding != core::Holding::transition) {
     restart_asked_ = false;
     step(now, core::RestartRequested{});
+  }
+}
+
+void Master::publish(core::Instant now) {
+  board_->publish(engine_->snapshot());
+  show_counters();
+  tell_holdings();
+  publish_ = false;
+  next_publish_ = now + publish_interval;
+}
+
+void Master::show_counters() {
+  constexpr auto each_child = static_cast<std::size_t>(ipc::ChildCounter::count_);
+  const auto& children = supervisor_->children();
+  if (counted_children_ != children.size()) {
+    counted_children_ = children.size();
+    std::vector<std::string> labels;
+    for (std::size_t i = 0; i < core::counter_count; ++i) {
+      labels.emplace_back(core::name_of(static_cast<core::Counter>(i)));
+    }
+    for (const auto& child : children) {
+      const std::string_view title = child->spec.title;
+      const std::string_view who = title.substr(std::min(title.find(": ") + 2, title.size()));
+      for (std::size_t i = 0; i < each_child; ++i) {
+        labels.push_back(fmt::format("{} {}", who, name_of(static_cast<ipc::ChildCounter>(i))));
+      }
+    }
+    board_->name_counters(labels);
+  }
+  std::size_t index = 0;
+  for (; index < core::counter_count; ++index) {
+    board_->set_counter(index, engine_->counters()[static_cast<core::Counter>(index)]);
+  }
+  for (const auto& child : children) {
+    for (std::size_t i = 0; i < each_child; ++i, ++index) {
+      if (!child->channel) continue;
+      board_->set_counter(index, child->channel->child_count(static_cast<ipc::ChildCounter>(i)));
+    }
+  }
+}
+
+/// The guardian watches the service addresses of the groups that run here.
+void Master::tell_holdings() {
+  const core::Snapshot& view = engine_->snapshot();
+  scratch_.clear();
+  for (std::size_t i = 0; i < engine_->groups().size(); ++i) {
+    if (view.groups[i].state != core::GroupState::running) continue;
+    for (const core::Resource& resource : engine_->groups()[i].resources) {
+      if (std::ranges::find(address_scripts, resource.script) == address_scripts.end() ||
+          resource.arguments.empty()) {
+        continue;
+      }
+      scratch_.add("address", resource.arguments.front());
+      scratch_.add_decimal("group", i);
+    }
+  }
+  encoded_.clear();
+  core::append_netstring(scratch_, encoded_);
+  if (encoded_ == told_holdings_) return;
+  Child* runner = supervisor_->find(ipc::Role::runner);
+  if (runner == nullptr || !runner->channel) return;
+  if (runner->channel->push(ipc::RecordType::holdings, 0, core::Instant{},
+                            core::as_bytes(encoded_))) {
+    told_holdings_ = encoded_;
   }
 }
 
@@ -694,6 +762,8 @@ void Master::configure_runner(Child& child) {
       std::chrono::duration_cast<std::chrono::milliseconds>(config.deadtime).count()));
   scratch_.add("node", config.node_name);
   push(&child, ipc::RecordType::runner_config, scratch_);
+  told_holdings_.clear();  // it knows of none
+  publish_ = true;
   if (api_open_) start_clients();
 }
 

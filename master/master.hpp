@@ -62,6 +62,9 @@ class Master {
                     core::Now now);
   void step(core::Now now, const core::Input& input);
   void finish_turn(core::Now now);
+  void publish(core::Instant now);
+  void show_counters();
+  void tell_holdings();
 
   // outputs, one function a kind
   void apply(const core::Outputs& outputs);
@@ -110,7 +113,8 @@ class Master {
       early_log_;  ///< until the status process drains
   std::vector<core::Ticket> running_;
   core::Message scratch_, incoming_, log_line_;  ///< reused, so that a turn does not allocate
-  std::string encoded_, head_;
+  std::string encoded_, head_, told_holdings_;
+  std::size_t counted_children_ = 0;
   core::Instant last_turn_{}, next_publish_{};
   core::Instant asked_for_ = core::never;  ///< the deadline that the loop was told
   std::optional<MasterEnd> end_;

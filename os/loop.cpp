@@ -89,6 +89,7 @@ struct Loop::State {
   Fd timer;
   core::Instant wanted = core::never;  ///< what deadline() said last
   core::Instant armed = core::never;   ///< when the timer fires: not after `wanted`
+  bool fired = false;                  ///< the timer still says so
   bool stopped = false;
 
   Watch* find(int fd) {
@@ -97,6 +98,7 @@ struct Loop::State {
     return found == watches.end() ? nullptr : found->get();
   }
   void arm(core::Instant at);
+  void settle_timer();
   void run_ready();
   void rearm();
 };
@@ -106,9 +108,15 @@ void Loop::State::arm(core::Instant at) {
   itimerspec time{};
   time.it_value.tv_sec = std::chrono::floor<std::chrono::seconds>(since).count();
   time.it_value.tv_nsec = (since % std::chrono::seconds{1}).count();
-  if (since <= core::Duration::zero()) time.it_value = {0, 1};  // zero would disarm
+  if (at == core::never) time.it_value = {};  // disarms
+  else if (since <= core::Duration::zero()) time.it_value = {0, 1};
   ENSURE(::timerfd_settime(timer.get(), TFD_TIMER_ABSTIME, &time, nullptr) == 0);
   armed = at;
+  fired = false;  // setting it takes the expirations back: no read is needed
+}
+
+void Loop::State::settle_timer() {
+  if (fired || (armed == core::never && wanted != core::never)) arm(wanted);
 }
 
 /// Calls what is ready. Callbacks may add and remove watches: new ones land behind `count`, removed
@@ -125,13 +133,13 @@ void Loop::State::run_ready() {
   }
 }
 
-/// Waits are renewed only here, after all that was ready had its turn: a descriptor that stays
-/// readable cannot keep Asio busy for ever.
+/// Waits are renewed only here, behind all that is ready already: a descriptor that stays readable
+/// cannot keep Asio busy for ever.
 void Loop::State::rearm() {
   std::erase_if(watches, [](const auto& watch) {
     return watch->gone && !watch->read.pending && !watch->write.pending;
   });
-  if (armed == core::never && wanted != core::never) arm(wanted);
+  settle_timer();
   for (const auto& watch : watches) {
     if (watch->gone) continue;
     if (!watch->read.pending && !watch->paused) wait_for(*watch, watch->read, Wait::wait_read);
@@ -145,12 +153,9 @@ Loop::Loop() : state_{std::make_unique<State>()} {
   state_->timer = Fd{::timerfd_create(CLOCK_BOOTTIME, TFD_NONBLOCK | TFD_CLOEXEC)};
   ENSURE(state_->timer.valid());
   watch(state_->timer.get(), [this] {
-    std::uint64_t expirations = 0;
-    // EAGAIN: it was moved meanwhile.
-    if (::read(state_->timer.get(), &expirations, sizeof expirations) > 0) {
-      state_->armed = core::never;
-      if (instant_now() >= state_->wanted) state_->wanted = core::never;
-    }
+    state_->fired = true;
+    state_->armed = core::never;
+    if (instant_now() >= state_->wanted) state_->wanted = core::never;
   });
 }
 
@@ -210,8 +215,8 @@ void Loop::run() {
   while (!state_->stopped) {
     state_->rearm();
     state_->context.restart();
+    // One handler a turn: what else is ready waits inside Asio, without another system call.
     state_->context.run_one();
-    state_->context.poll();
     state_->run_ready();
     if (!state_->stopped && state_->turn_hook) state_->turn_hook();
   }

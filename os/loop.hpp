@@ -8,9 +8,10 @@
 
 namespace hb::os {
 
-/// A single-threaded event loop. One turn: wait until something is ready, call the callback of
-/// each ready descriptor once, then the turn hook. A descriptor that is still readable is reported
-/// again in the next turn, so no flood keeps the hook away. No allocation in a turn.
+/// A single-threaded event loop. One turn: wait until something is ready, call the callback of one
+/// ready descriptor, then the turn hook; others that were ready have the next turns, without
+/// waiting anew. A descriptor that is still readable comes again after them, so no flood keeps the
+/// hook or another descriptor away. No allocation in a turn.
 /// Descriptors stay owned by the caller and become non-blocking; unwatch() before closing one.
 /// Everything that a filter forbids later (epoll_create, ioctl) happens in the constructor and in
 /// the first watch() of a descriptor.

@@ -343,6 +343,15 @@ void Clients::show_counters() {
   channel_.set_count(signons_refused, sessions_.counters().refused);
 }
 
+/// The master leaves out what nobody asked for: with heartbeats, that is most of the traffic.
+void Clients::tell_wishes() {
+  const std::uint32_t wanted = sessions_.wanted_classes();
+  if (wanted == told_classes_) return;
+  told_classes_ = wanted;
+  up(ipc::RecordType::clients_want,
+     std::string(reinterpret_cast<const char*>(&wanted), sizeof wanted));
+}
+
 void Clients::turn(core::Instant now) {
   now_ = now;
   retry_up();
@@ -359,6 +368,7 @@ void Clients::turn(core::Instant now) {
   }
   apply();
   show_counters();
+  tell_wishes();
   channel_.flush();
 }
 

@@ -126,6 +126,7 @@ class Clients {
   void drop(core::ClientId id, std::string_view info, std::string_view why);
   void audit(core::Instant now);
   void show_counters();
+  void tell_wishes();
   void note(core::LogLevel level, std::string_view text);
   void up(ipc::RecordType type, std::string payload);
   void retry_up();
@@ -149,6 +150,7 @@ class Clients {
   bool stale_told_ = false;
   std::size_t most_ = limits::clients;
   std::uint64_t last_id_ = 0;
+  std::uint32_t told_classes_ = 0;    ///< what the master knows that clients want
   core::Instant now_{}, next_audit_{}, notes_since_{};
   std::uint64_t notes_ = 0;
   ClientCounters counters_;

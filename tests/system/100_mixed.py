@@ -297,7 +297,7 @@ def debians_cl_status(t):
         n2.start()
         lab.wait_placed(25, n1='a', n2='b')
         lab.wait_settled(25)
-        n1.shell(f'mkdir -p {DEBIAN}; cp -a {peer.CACHE}/root/. {DEBIAN}/', check=True)
+        n1.plant_tree(f'{peer.CACHE}/root', DEBIAN)
         n1.run('chmod', '755', f'{DEBIAN}/usr/bin/cl_status')  # setgid: no library path
         library = f'LD_LIBRARY_PATH={DEBIAN}/usr/lib:{DEBIAN}/usr/lib/x86_64-linux-gnu'
         with open(f'{TOP}/tests/transcripts/cl_status-all-up.jsonl', encoding='utf-8') as file:
