@@ -5,10 +5,18 @@ import signal
 import time
 
 import wire
+from hosts import execute
 from lab import NETWORKS, TOP, VIP1, VIP2
 from testing import check, equal, note, test
 
 THREE = (('n1', f'Tres::a IPaddr2::{VIP1}/24/eth0'), ('n2', f'Tres::b IPaddr2::{VIP2}/24/eth0'))
+
+# Nothing listens there: an address that is served refuses the connection at once.
+REFUSED = '''import socket, sys
+s = socket.socket(socket.AF_INET6, socket.SOCK_STREAM); s.settimeout(1)
+try: s.connect((sys.argv[1], 9))
+except ConnectionRefusedError: print("answers")
+except OSError as error: print(error)'''
 
 
 def settled(lab, limit=10):
@@ -243,3 +251,56 @@ def frozen(t):
         n1.kill('master control process', signal.SIGCONT)
         settled(lab, t.pace(25, 45))
         check(len(lab.holders(VIP1)) == 1, 'one holder at the end')
+
+
+@test(28, 'a service address that somebody removes is put back, and nothing else is touched',
+      limit=60)
+def guarded(t):
+    with t.lab() as lab:
+        n1 = lab.hosts[0]
+        lab.start()
+        settled(lab)
+        calls = n1.read('/var/log/tres').count('a start')
+        for _ in range(2):
+            lab.wait(lambda: VIP1 in n1.service_addresses(), 5, f'{VIP1} to be on n1')
+            n1.run('ip', 'address', 'del', f'{VIP1}/24', 'dev', 'eth0', check=True)
+            lab.wait(lambda: VIP1 in n1.service_addresses(), 5, f'{VIP1} to come back')
+        check(n1.log_lines('somebody removed its service address'), 'the log says who and what')
+        equal(n1.read('/var/log/tres').count('a start'), calls, 'starts of the other resource')
+        settled(lab)
+
+
+@test(29, 'an IPv6 service address: taken over and given back, neighbours told at once', limit=60)
+def sixth_version(t):
+    address = 'fd77::64'
+    with t.lab(groups=(('n1', f'Tres::a IPv6addr::{address}/64/eth0'),
+                       ('n2', 'Tres::b'))) as lab:
+        n1, n2 = lab.hosts
+        def at_client(*command):
+            return execute(lab.client.space.enter(list(command))).stdout
+
+        def own_address(number, run):
+            run('ip', '-6', 'address', 'add', f'fd77::{number}/64', 'dev', 'eth0', 'nodad')
+
+        def placed():
+            return lab.placement() == {'n1': ['a'], 'n2': ['b']}
+        own_address(1, at_client)
+        for number, host in enumerate(lab.hosts, 2):
+            host.boot()
+            own_address(number, host.run)
+        lab.start()
+        lab.wait(placed, 10, 'both groups to be at home')
+
+        def answers_from(host):
+            mac = host.read('/sys/class/net/eth0/address').strip()
+            return (at_client('python3', '-c', REFUSED, address).strip() == 'answers'
+                    and mac in at_client('ip', '-6', 'neigh', 'show', address))
+        lab.wait(lambda: answers_from(n1), 5, f'{address} to answer from n1')
+        n1.power_off()
+        # The client's neighbour cache still names n1: only the survivor's word corrects it so soon.
+        lab.wait(lambda: answers_from(n2), 5, f'{address} to answer from n2')
+        n1.boot()
+        own_address(2, n1.run)
+        n1.start()
+        lab.wait(placed, 15, 'both groups to be at home again')
+        lab.wait(lambda: answers_from(n1), 5, f'{address} to answer from n1 again')

@@ -59,7 +59,7 @@ struct Pipe {
 
 }  // namespace
 
-TEST_CASE("what stays readable is reported again, each in its turn, and the hook comes after each") {
+TEST_CASE("what stays readable is reported again in its turn, and the hook comes after each") {
   Loop loop;
   const Pipe a, b;
   std::vector<char> order;
