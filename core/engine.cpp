@@ -1,4 +1,5 @@
 // engine: joins protocol, membership and resources; life and time of the local node
+#include "core/config_text.hpp"
 #include "core/engine_parts.hpp"
 
 #include <utility>
@@ -26,9 +27,17 @@ bool is_ping(MediumType type) {
   return type == MediumType::ping || type == MediumType::ping6 || type == MediumType::ping_group;
 }
 
-/// Only a set is known of what the image before us held (`-C all`): with two nodes it tells which
-/// groups run. With more, "foreign" could be anybody's, so the caller should name the groups.
+/// The groups that the image before us named. If only a set is known of what it held (`-C all`),
+/// that tells with two nodes which groups run; with more, "foreign" could be anybody's.
 Inheritance completed(Inheritance inheritance, const std::vector<Group>& groups, NodeId self) {
+  if (inheritance.running_keys) {
+    for (const Word& word : words_of(*inheritance.running_keys)) {
+      const auto found = std::ranges::find(groups, word.text, &Group::key);
+      if (found == groups.end()) continue;  // begin() tells of it
+      inheritance.running.push_back(GroupId{static_cast<std::uint16_t>(found - groups.begin())});
+    }
+    return inheritance;
+  }
   if (!inheritance.held || !inheritance.running.empty()) return inheritance;
   const Holding held = *inheritance.held;
   for (std::size_t i = 0; i < groups.size(); ++i) {
@@ -84,7 +93,20 @@ Engine::Parts::Parts(EngineSetup given, Now at)
   restore_peers(given.peers);
 }
 
+/// What ran here and is no longer configured is left alone, as 3.0.6 does, but not silently.
+void Engine::Parts::tell_unknown_inheritance() {
+  if (!inheritance_.running_keys) return;
+  for (const Word& word : words_of(*inheritance_.running_keys)) {
+    if (std::ranges::find(groups_, word.text, &Group::key) != groups_.end()) continue;
+    logf(LogLevel::error,
+         "{}: runs here, but haresources has no such group any more: it is left running and "
+         "nobody watches it. Stop it by hand, or put its line back and reload.",
+         word.text);
+  }
+}
+
 void Engine::Parts::begin() {
+  tell_unknown_inheritance();
   if (inheritance_.continues) {
     // The peers saw a short silence only: no new generation, no start-up exchange.
     communication_up();
@@ -122,7 +144,12 @@ void Engine::Parts::dispatch_input(const Input& input) {
           [&](const ClientsWant& wish) { wanted_classes_ = wish.classes | client_class::all; },
           [&](const Tick& time) { tick(time.lateness); },
           [&](const StopRequested&) { stop_asked(); },
-          [&](const RestartRequested&) { restart_asked(); },
+          [&](const RestartRequested&) {
+            restart_asked_ = true;
+            if (resources_ && !resources_->is_at_rest()) {
+              log(LogLevel::info, "Restart waits for the resources that are in transition.");
+            }
+          },
           [&](const ConfigReloaded&) { hurry_ = true; },
       },
       input);
@@ -148,7 +175,9 @@ void Engine::Parts::tick(Duration lateness) {
   if (phase_ == Phase::ending && now_.instant >= last_status_at_ + linger_beat) hurry_ = true;
   if (now_.instant >= next_publish_) publish_ = true;
   if (phase_ == Phase::hearing || phase_ == Phase::asking) check_start();
-  if (resources_ && now_.instant >= resources_->next_deadline()) tell_resources(TimePassed{});
+  if (resources_ && !is_frozen() && now_.instant >= resources_->next_deadline()) {
+    tell_resources(TimePassed{});
+  }
 }
 
 void Engine::Parts::judge_others() {
@@ -211,7 +240,7 @@ void Engine::Parts::communication_up() {
 }
 
 void Engine::Parts::tell_resources(const ResourceEvent& event) {
-  if (resources_) resources_->handle(now_, event, *this);
+  if (resources_ && !is_frozen()) resources_->handle(now_, event, *this);
 }
 
 bool Engine::Parts::peers_are_ours() const {
@@ -225,13 +254,17 @@ bool Engine::Parts::peers_are_ours() const {
 void Engine::Parts::stop_asked() {
   if (stop_asked_) return;
   stop_asked_ = true;
+  if (is_frozen()) {  // no next image then: what runs here is released after all
+    exit_reason_ = ExitReason::stopped;
+    phase_ = Phase::up;
+    hurry_ = true;  // the peers need no longer patience
+  }
   if (resources_) return tell_resources(StopAsked{});
   stopped();
 }
 
-void Engine::Parts::restart_asked() {
-  if (stop_asked_) return;
-  stop_asked_ = true;
+void Engine::Parts::begin_restart() {
+  restart_asked_ = false;
   exit_reason_ = ExitReason::resume;
   send_status();  // with the longer dt: the peers wait for the next image (wire-protocol §6.3)
   stopped();
@@ -262,11 +295,20 @@ void Engine::Parts::check_end() {
   outputs_.add(Exit{exit_reason_});
 }
 
-void Engine::Parts::finish_step() {
+/// Own messages are processed, and what they cause is sent, until nothing more follows.
+void Engine::Parts::finish_messages() {
   for (int round = 0; looped_count_ > 0 || hurry_; ++round) {
     ENSURE(round < most_rounds);
     loop_back();
     if (std::exchange(hurry_, false)) send_status();
+  }
+}
+
+void Engine::Parts::finish_step() {
+  finish_messages();
+  if (restart_asked_ && !stop_asked_ && (!resources_ || resources_->is_at_rest())) {
+    begin_restart();
+    finish_messages();
   }
   check_end();
   if (now_.instant >= persist_at_) persist_peers();
@@ -282,7 +324,7 @@ Instant Engine::Parts::next_deadline() const {
   Instant first = std::min({next_beat_, next_publish_, persist_at_, ask_nodes_at_,
                             membership_.next_deadline()});
   for (const Peer& each : peers_) first = std::min(first, each.stream.next_request());
-  if (resources_) first = std::min(first, resources_->next_deadline());
+  if (resources_ && !is_frozen()) first = std::min(first, resources_->next_deadline());
   if (phase_ == Phase::ending) {
     first = std::min({first, linger_until_, last_status_at_ + linger_beat});
   }
@@ -378,6 +420,9 @@ const Snapshot& Engine::snapshot() const { return parts_->snapshot_; }
 const Counters& Engine::counters() const { return parts_->counters_; }
 const Config& Engine::config() const { return parts_->config_; }
 const std::vector<Group>& Engine::groups() const { return parts_->groups_; }
+std::string Engine::running_keys() const {
+  return parts_->resources_ ? parts_->resources_->running_keys() : std::string{};
+}
 void Engine::exchange_keys(KeyRing keys) {
   parts_->keys_ = std::move(keys);
   for (Parts::Peer& each : parts_->peers_) each.last_frame.clear();

@@ -26,12 +26,15 @@ struct Identity {
 
 /// What survives from the master before us (crash, -R -C): the groups that are running here.
 struct Inheritance {
-  /// Groups that run here (GroupState::running in the last snapshot). If empty while `held` is
-  /// given it is derived from that, which is exact with two nodes only.
+  /// Groups that run here, by their place in EngineSetup::groups.
   std::vector<GroupId> running;
   bool continues = false;  ///< same generation: go on as active member, no start-up exchange
   /// `-R -C HELD`: new generation, but keep what we hold (wire-protocol §6.4).
   std::optional<Holding> held;
+  /// The same as `running`, as Engine::running_keys() of the image before us told it: haresources
+  /// may have changed since, so that groups have other places. Without either, and with `held`,
+  /// they are derived from that, which is exact with two nodes only.
+  std::optional<std::string> running_keys{};
 };
 
 struct EngineSetup {
@@ -65,6 +68,8 @@ class Engine {
   [[nodiscard]] const Counters& counters() const;
   [[nodiscard]] const Config& config() const;
   [[nodiscard]] const std::vector<Group>& groups() const;
+  /// Keys of the groups that may run here, blank separated: what the next image has to be told.
+  [[nodiscard]] std::string running_keys() const;
   /// Exchanged by a reload of authkeys before ConfigReloaded.
   void exchange_keys(KeyRing keys);
 

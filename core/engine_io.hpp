@@ -87,7 +87,8 @@ struct Tick {
 /// SIGTERM: release everything, tell the peers, then emit Exit.
 struct StopRequested {};
 /// Another image of the program takes over at once and keeps what we hold (`-r`, upgrade): ask the
-/// peers for patience, then emit Exit{resume}. To be given only while nothing is in transition.
+/// peers for patience, then emit Exit{resume}. Waits until no script runs and nothing moves; from
+/// then on nothing is moved any more. A StopRequested before Exit revokes it.
 struct RestartRequested {};
 /// New authkeys (or debug level) were read; the caller has already exchanged the key ring.
 struct ConfigReloaded {};

@@ -71,6 +71,7 @@ struct Engine::Parts final : ResourceSink {
 
   // ---- life and time (engine.cpp)
   void begin();
+  void tell_unknown_inheritance();
   void dispatch_input(const Input& input);
   void tick(Duration lateness);
   void judge_others();
@@ -78,9 +79,10 @@ struct Engine::Parts final : ResourceSink {
   void check_start();
   void communication_up();
   void stop_asked();
-  void restart_asked();
+  void begin_restart();
   void check_end();
   void finish_step();
+  void finish_messages();
   void refresh_snapshot();
   void persist_peers();
   void restore_peers(std::string_view text);
@@ -152,6 +154,8 @@ struct Engine::Parts final : ResourceSink {
   [[nodiscard]] bool peers_are_ours() const override;
   void stopped() override;
   void tell_resources(const ResourceEvent& event);
+  /// From the beginning of a restart on the resources stay as they are, for the next image.
+  [[nodiscard]] bool is_frozen() const { return exit_reason_ == ExitReason::resume; }
 
   // ---- small helpers
   template <class... Args>
@@ -217,6 +221,7 @@ struct Engine::Parts final : ResourceSink {
   Seqno last_word_{};                   ///< ending: peers should have everything up to this
   Instant last_status_at_{};
   bool stop_asked_ = false;
+  bool restart_asked_ = false;          ///< to be begun as soon as nothing moves
   bool hurry_ = false;                  ///< somebody new is here: send a status in this step
   bool publish_ = false;
   bool paused_ = false;

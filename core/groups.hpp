@@ -77,6 +77,8 @@ class Groups {
   [[nodiscard]] bool may_run(GroupId group) const;
   /// On its way: starting or stopping.
   [[nodiscard]] bool is_busy(GroupId group) const;
+  /// No script runs for it, and none will without a new order.
+  [[nodiscard]] bool is_at_rest(GroupId group) const { return at(group).step == Step::idle; }
   /// To be stopped (also when the stop waits for a script).
   [[nodiscard]] bool is_leaving(GroupId group) const;
   /// Wanted here, but not there yet; also between a failed start and the next try.

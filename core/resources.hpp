@@ -59,6 +59,10 @@ class Resources {
   /// What we are said to hold, or transition (cl_status rscstatus; wire-protocol §7.1).
   [[nodiscard]] Holding status() const;
   [[nodiscard]] StandbyState standby_state() const { return standby_.state; }
+  /// No script runs, and nothing is on its way from or to this node.
+  [[nodiscard]] bool is_at_rest() const;
+  /// Keys of the groups that may run here, blank separated.
+  [[nodiscard]] std::string running_keys() const { return key_list(held()); }
 
  private:
   /// R of wire-protocol §7.1; starting is STARTING, BOTHSTARTING and RSCRCVD.

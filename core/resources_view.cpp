@@ -50,6 +50,13 @@ bool Resources::any_busy() const {
   return busy;
 }
 
+bool Resources::is_at_rest() const {
+  if (status() == Holding::transition || !moves_.empty()) return false;
+  bool rests = true;
+  each(local_ | foreign_, [&](GroupId group) { rests = rests && runs_.is_at_rest(group); });
+  return rests;
+}
+
 /// The other one of exactly two configured nodes, if it is live; else no_node.
 NodeId Resources::only_peer() const {
   if (placement_.nodes().size() != 2) return no_node;

@@ -73,13 +73,17 @@ void quiet_standard_streams() {
   if (null > 2) ::close(null);
 }
 
+/// In the environment, not on the command line: an older image, after a downgrade, ignores it.
+constexpr const char* running_variable = "SYSTOLE_RUNNING";
+
 /// The next image of the program, with the same pid: after an upgrade the installed one.
-int execute_again(std::string held) {
+int execute_again(std::string held, const std::string& running) {
   std::string name = "heartbeat", resume = "-R", keep = "-C";
   std::array<char*, 5> arguments = {name.data(), resume.data(), nullptr, nullptr, nullptr};
   if (!held.empty()) {
     arguments[2] = keep.data();
     arguments[3] = held.data();
+    ::setenv(running_variable, running.c_str(), 1);
   }
   ::execv(hb::os::paths::program, arguments.data());
   ::execv("/proc/self/exe", arguments.data());
@@ -108,6 +112,10 @@ int serve(LoadedConfig loaded, const CommandLine& line, char** argv) {
   setup.ready = std::move(ready);
   setup.held = line.held;
   setup.resumed = line.verb == CommandLine::Verb::resume;
+  if (const char* running = std::getenv(running_variable); running != nullptr && setup.resumed) {
+    setup.running = running;
+  }
+  ::unsetenv(running_variable);
   setup.detached = [] { quiet_standard_streams(); };
   hb::master::Master master{std::move(setup)};
   auto end = master.run();
@@ -116,7 +124,8 @@ int serve(LoadedConfig loaded, const CommandLine& line, char** argv) {
     return exit_code::bad_configuration;
   }
   if (*end == hb::master::MasterEnd::stopped) return exit_code::good;
-  return execute_again(*end == hb::master::MasterEnd::resume ? std::string{master.held()} : "");
+  if (*end != hb::master::MasterEnd::resume) return execute_again("", "");
+  return execute_again(std::string{master.held()}, master.running());
 }
 
 int start(const CommandLine& line, char** argv) {

@@ -164,6 +164,8 @@ core::Result<MasterEnd> Master::run() {
 
 std::string_view Master::held() const { return core::name_of(engine_->snapshot().holding); }
 
+std::string Master::running() const { return engine_->running_keys(); }
+
 // ---- start ------------------------------------------------------------------------------------
 
 core::Result<void> Master::prepare() {
@@ -193,6 +195,7 @@ core::Result<void> Master::prepare() {
   engine.peers = std::move(state->peers);
   engine.hooks = hook_names(os::paths::rc_dir);
   if (!setup_.held.empty()) engine.inheritance.held = core::holding(setup_.held);
+  engine.inheritance.running_keys = setup_.running;
   engine_ = std::make_unique<core::Engine>(std::move(engine), now);
 
   times_ = file_times();
@@ -321,7 +324,8 @@ void Master::watch_signals() {
   ENSURE(signals_.valid());
   loop_.watch(signals_.get(), [this] {
     signalfd_siginfo info{};
-    while (::read(signals_.get(), &info, sizeof info) == sizeof info) {
+    // What comes after the end stays pending: the next image, which has the same pid, must see it.
+    while (!end_ && ::read(signals_.get(), &info, sizeof info) == sizeof info) {
       on_signal(static_cast<int>(info.ssi_signo));
     }
   });
@@ -489,10 +493,6 @@ void Master::finish_turn(core::Now now) {
   }
   supervisor_->start_due(now.instant);
   retry_links(now.instant);
-  if (restart_asked_ && engine_->snapshot().holding != core::Holding::transition) {
-    restart_asked_ = false;
-    step(now, core::RestartRequested{});
-  }
 }
 
 void Master::publish(core::Instant now) {
@@ -823,7 +823,7 @@ void Master::reload() {
       return;
     }
     log(core::LogLevel::info, "Restarting heartbeat.");
-    restart_asked_ = true;
+    step(os::now(), core::RestartRequested{});
     return;
   }
   if (!keys_changed) {

@@ -23,6 +23,7 @@ struct MasterSetup {
   os::Fd image;           ///< our own program, held open
   os::Fd ready;           ///< a byte is written here when all children serve; may be invalid
   std::string held;       ///< -C of a resumed start, else ""
+  std::optional<std::string> running;  ///< keys of the groups that the image before us left running
   bool resumed = false;   ///< -R
   std::function<void()> detached;  ///< called once all children serve: lets go of the terminal
 };
@@ -41,6 +42,8 @@ class Master {
   [[nodiscard]] core::Result<MasterEnd> run();
   /// After a resume: what the next image is to be told with -C.
   [[nodiscard]] std::string_view held() const;
+  /// and the keys of the groups that run here, blank separated.
+  [[nodiscard]] std::string running() const;
 
  private:
   // start
@@ -119,8 +122,7 @@ class Master {
   core::Instant asked_for_ = core::never;  ///< the deadline that the loop was told
   std::optional<MasterEnd> end_;
   FileTimes times_;
-  bool started_ = false, publish_ = false, api_open_ = false, ready_told_ = false,
-       restart_asked_ = false;
+  bool started_ = false, publish_ = false, api_open_ = false, ready_told_ = false;
 };
 
 }  // namespace hb::master

@@ -259,11 +259,7 @@ void Host::turn() {
     step(core::ClientMessage{core::ClientId{1}, "simclient", core::as_bytes(message)});
   }
   if (alive() && std::exchange(terminate_, false)) step(core::StopRequested{});
-  if (alive() && replace_ && is_active() && !stopping_ && scripts_.empty() &&
-      engine_->snapshot().holding != core::Holding::transition) {
-    replace_ = false;
-    step(core::RestartRequested{});
-  }
+  if (alive() && std::exchange(replace_, false)) step(core::RestartRequested{});
   const Instant now = to_local(world_.now);
   if (alive() && now >= asked_) {
     step(core::Tick{now - std::exchange(asked_, core::never)});
@@ -326,20 +322,7 @@ void Host::apply(const core::Outputs& outputs) {
                exit != nullptr && exit->reason == core::ExitReason::resume) {
       world_.trace("{} hands over to the next image", id_.value);
       world_.probes.hit("master-replaced");
-      world_.after(50ms, [this, life] {
-        if (life != life_ || !engine_) return;
-        const core::Snapshot& view = engine_->snapshot();
-        core::Inheritance inheritance;
-        inheritance.held = view.holding;
-        for (std::uint16_t g = 0; g < view.group_count; ++g) {
-          if (view.groups[g].state == core::GroupState::running) {
-            inheritance.running.push_back(core::GroupId{g});
-          }
-        }
-        end_daemon();
-        start_daemon(std::move(inheritance));
-        watcher_.changed();
-      });
+      world_.after(50ms, [this, life] { next_image(life); });
     } else if (exit != nullptr) {
       world_.trace("{} exits", id_.value);
       for (std::size_t g = 0; g < effects_.size(); ++g) {
@@ -355,6 +338,20 @@ void Host::apply(const core::Outputs& outputs) {
       });
     }
   }
+}
+
+/// The program is executed anew in the same process, which may be stopped at that moment.
+void Host::next_image(std::uint64_t life) {
+  if (life != life_ || !engine_) return;
+  if (paused_) return world_.after(10ms, [this, life] { next_image(life); });
+  core::Inheritance inheritance;
+  inheritance.held = engine_->snapshot().holding;
+  inheritance.running_keys = engine_->running_keys();
+  const bool killed = stopping_;  // a signal that is pending stays so
+  end_daemon();
+  start_daemon(std::move(inheritance));
+  if (killed) terminate();
+  watcher_.changed();
 }
 
 void Host::note_client(const core::ToClients& event) {

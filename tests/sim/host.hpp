@@ -83,6 +83,7 @@ class Host {
   };
   void start_daemon(core::Inheritance inheritance = {});
   void end_daemon();
+  void next_image(std::uint64_t life);
   void turn();
   void wake(Duration latency);
   void step(const core::Input& input);

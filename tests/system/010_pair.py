@@ -257,3 +257,33 @@ def loss(t):
             counts = link.counts()
             check(counts['lost'] > 10 and counts['doubled'] > 5, f'the relay works: {counts}')
         no_double(probe)
+
+
+@test(28, 'reload with a changed ha.cf, in both failback modes: nothing moves, no beat is lost',
+      limit=120)
+def reload_in_place(t):
+    for mode in ('on', 'legacy'):
+        with t.lab(auto_failback=mode, deadtime=3000, initdead=4000) as lab:
+            n1, n2 = lab.hosts
+            start_pair(t, lab)
+            probe = lab.client.probe(VIP1)
+            lab.wait_answer(probe, n1)
+            since = time.time()
+            for host in (n1, n2, n1):
+                lab.settings.warntime += 100
+                lab.settings.install(host)
+                host.run('/etc/init.d/heartbeat', 'reload', check=True)
+                wanted = f'{lab.settings.warntime}ms'
+                lab.wait(lambda: host.cl_status('hbparameter', '-p', 'warntime').stdout.strip()
+                         == wanted, t.pace(8, 20), f'{host.name} to use the changed ha.cf')
+                if mode == 'on':
+                    lab.wait_settled(t.pace(5, 20))
+            equal(lab.placement(), {'n1': ['a'], 'n2': ['b']}, 'placement')
+            equal([event['host'] for event in probe.events('owner')], ['n1'], 'who answered')
+            check(probe.longest_gap(since) < 100, f'the service stayed: {probe.gaps()}')
+            for host in lab.hosts:
+                # No start, stop or takeover beside those of the cold start.
+                equal([op for _, _, op in host.resource_log() if op == 'stop'], [],
+                      f'groups stopped on {host.name}')
+                for trouble in ('is dead', 'Late heartbeat', 'Taking over', 'both own'):
+                    equal(host.log_lines(trouble), [], f'log of {host.name}')

@@ -661,6 +661,140 @@ TEST_CASE("a continuing master is active at once, in its generation and above it
 
 namespace {
 
+/// Each with one group; n1 holds its own.
+EngineSetup with_groups() {
+  EngineSetup setup = lab_setup("n1");
+  setup.config.manages_resources = true;
+  setup.config.auto_failback = AutoFailback::on;
+  setup.groups = {{NodeId{0}, {{"a", "a", {}}}, 1}, {NodeId{1}, {{"b", "b", {}}}, 2}};
+  return setup;
+}
+
+Message resource_of_n2(std::uint64_t seqno, std::string_view held) {
+  Message message = from_n2("resource", seqno);
+  message.add("rsc_hold", held.empty() ? "none" : "local");
+  message.add("rtype", "full");
+  message.add("isstable", "1");
+  message.add("sys_held", held);
+  return message;
+}
+
+Message systole_status_of_n2(std::string_view state, std::uint64_t seqno) {
+  Message message = status_of_n2(state, seqno);
+  message.add("systole", "1");
+  return message;
+}
+
+/// n1 after `-r`, the groups of `keys` still running; n2 is active and holds b.
+LabEngine resumed(std::string_view held, std::string_view keys) {
+  EngineSetup setup = with_groups();
+  setup.inheritance.held = holding(held);
+  setup.inheritance.running_keys = std::string{keys};
+  LabEngine node = active_pair(5, std::move(setup));
+  node.arrive(systole_status_of_n2("active", 7));
+  node.arrive(resource_of_n2(8, "1:b"));
+  return node;
+}
+
+/// Ends the verification that a resumed node begins with.
+void end_script(LabEngine& node, std::uint64_t ticket, std::string_view output) {
+  node.step(ActionDone{Ticket{ticket}, ActionEnd::exited, 0, output});
+}
+
+}  // namespace
+
+TEST_CASE("a restart waits for scripts; then nothing is moved until the next image runs") {
+  LabEngine node = resumed("local", "a");
+  node.clear();
+  node.step(RestartRequested{});
+  CHECK(node.logged("Restart waits"));
+  node.run_until(node.now + 3s);
+  CHECK(node.count<Exit>() == 0);
+  const auto patience = [&] { return node.sent("status").back().text_or_empty("dt"); };
+  CHECK(patience() == "1770");
+  end_script(node, 1, "running");
+  CHECK(patience() == "8ca0");  // 36 s: deadtime and what an image may take to start
+  node.clear();
+  // The peer's request for a move, its death and a lost address: all for the next image.
+  Message request = from_n2("ask_resources", 9);
+  request.add("rsc_hold", "local");
+  request.add("info", "me");
+  node.arrive(request);
+  node.step(AddressLost{GroupId{0}, "gone"});
+  Message released = from_n2("shutdone", 10);
+  released.add("st", "dead");
+  node.arrive(released);
+  CHECK(node.sent("ask_resources").empty());
+  CHECK(node.count<RunAction>() == 0);
+  node.run_until(node.now + 2s);
+  CHECK(node.count<Exit>() == 1);
+  CHECK(node.count<RunAction>() == 0);
+  CHECK(node.engine().running_keys() == "a");
+  CHECK(node.engine().next_deadline() == never);
+}
+
+TEST_CASE("a restart that SIGTERM overtakes becomes a stop: what runs here is released") {
+  LabEngine node = resumed("local", "a");
+  end_script(node, 1, "running");
+  node.clear();
+  node.step(RestartRequested{});
+  CHECK(node.sent("status").back().text_or_empty("dt") == "8ca0");
+  node.step(StopRequested{});
+  CHECK(node.sent("status").back().text_or_empty("dt") == "1770");
+  REQUIRE(node.count<RunAction>() == 1);
+  end_script(node, 2, "");
+  CHECK(node.sent("shutdone").size() == 1);
+  node.run_until(node.now + 3s);
+  CHECK(node.logged("Heartbeat shutdown complete"));
+  CHECK(node.engine().running_keys().empty());
+}
+
+TEST_CASE("the next image knows what runs by the keys, wherever haresources has them now") {
+  SUBCASE("both groups") {
+    LabEngine node = resumed("all", "b a");
+    CHECK(node.engine().running_keys() == "a b");
+  }
+  SUBCASE("a set without keys: as many as two nodes allow to tell") {
+    EngineSetup setup = with_groups();
+    setup.inheritance.held = Holding::foreign;
+    LabEngine node{std::move(setup)};
+    CHECK(node.engine().running_keys() == "b");
+  }
+  SUBCASE("none, although a set is said to be held") {
+    EngineSetup setup = with_groups();
+    setup.inheritance.held = Holding::local;
+    setup.inheritance.running_keys = "";
+    LabEngine node{std::move(setup)};
+    CHECK(node.engine().running_keys().empty());
+  }
+  SUBCASE("a group that is configured no more is told, and left alone") {
+    EngineSetup setup = with_groups();
+    setup.inheritance.held = Holding::local;
+    setup.inheritance.running_keys = "old a";
+    LabEngine node{std::move(setup)};
+    CHECK(node.logged("old: runs here, but haresources has no such group any more"));
+    CHECK(node.engine().running_keys() == "a");
+  }
+}
+
+TEST_CASE("what a peer still said before it restarted is delivered before its return") {
+  EngineSetup setup = with_groups();
+  LabEngine node = active_pair(5, std::move(setup));
+  node.arrive(systole_status_of_n2("active", 7));
+  node.arrive(resource_of_n2(8, "1:b"));
+  node.clear();
+  // 9 is lost; the last word waits for it, until a new life shows that it will never come.
+  Message released = from_n2("shutdone", 10);
+  released.add("st", "dead");
+  node.arrive(released);
+  CHECK_FALSE(node.logged("Received shutdown notice from"));
+  node.arrive(status_of_n2("up", 1, 0x201));
+  CHECK(node.logged("Heartbeat restart on node n2"));
+  CHECK(node.logged("Received shutdown notice from"));
+}
+
+namespace {
+
 struct Recorded {
   Duration at;
   std::uint16_t link;

@@ -397,6 +397,38 @@ TEST_CASE("a master that continues keeps what it holds, and nobody notices") {
   CHECK(lab.where(1) == "n1");
 }
 
+TEST_CASE("a node that restarts: what it had released is free at once, the rest is not") {
+  Lab lab = settled_pair(AutoFailback::on);
+  SUBCASE("it had said shutdone, and was not dead yet") {
+    lab.node(0).stop();
+    lab.run();
+    REQUIRE(lab.where(0) == "n2");
+    lab.alive[0] = true;
+    lab.add_ours(0);
+    lab.node(1).returned(NodeId{0}, ReturnKind::restart, false);
+    CHECK(lab.ours(1).resources->next_deadline() - lab.now.instant > 10s);  // nothing is awaited
+    lab.kill(0);
+    CHECK(lab.where(0) == "n2");
+  }
+  SUBCASE("only its daemon: its groups stay its own until it has told, or 10 s have passed") {
+    lab.add_ours(0);  // it is not coming up
+    lab.node(1).returned(NodeId{0}, ReturnKind::restart, false);
+    lab.advance(9s);
+    CHECK(lab.where(0).empty());
+    lab.advance(2s);
+    CHECK(lab.where(0) == "n2");
+  }
+  SUBCASE("it was dead: everything is ours, it comes empty-handed") {
+    lab.kill(0);
+    REQUIRE(lab.where(0) == "n2");
+    lab.alive[0] = true;
+    lab.add_ours(0);
+    lab.node(1).returned(NodeId{0}, ReturnKind::restart, true);
+    lab.advance(11s);
+    CHECK(lab.where(0) == "n2");
+  }
+}
+
 TEST_CASE("what is found running at a fresh start is kept, unless another node has it") {
   const Inheritance inheritance{{GroupId{0}}, false, {}};
   SUBCASE("nobody has it") {
