@@ -259,7 +259,7 @@ def loss(t):
         no_double(probe)
 
 
-@test(28, 'reload with a changed ha.cf, in both failback modes: nothing moves, no beat is lost',
+@test(30, 'reload with a changed ha.cf, in both failback modes: nothing moves, no beat is lost',
       limit=120)
 def reload_in_place(t):
     for mode in ('on', 'legacy'):
