@@ -113,6 +113,21 @@ CL_STATUS := \
   clients/hbclient.cpp \
   clients/reports.cpp
 
+# ---- the C library of programs that speak with the daemon
+LIBHBCLIENT := \
+  clients/hbclient.cpp \
+  clients/libhbclient/callbacks.cpp \
+  clients/libhbclient/channel.cpp \
+  clients/libhbclient/cluster.cpp \
+  clients/libhbclient/ha_msg.cpp \
+  clients/libhbclient/operations.cpp \
+  clients/libhbclient/ordering.cpp \
+  clients/libhbclient/plumb.cpp \
+  core/api_frame.cpp \
+  core/base64.cpp \
+  core/frame.cpp \
+  core/message.cpp
+
 # ---- the fast service address
 IPADDR := \
   scripts/resource.d/address.cpp \
@@ -245,7 +260,7 @@ V ?=
 Q := $(if $(V),,@)
 
 .PHONY: all
-all: $(B)/heartbeat $(B)/cl_status $(B)/IPaddr
+all: $(B)/heartbeat $(B)/cl_status $(B)/IPaddr $(B)/libhbclient.so.1.0.0
 
 # ---- rules
 .SECONDARY: # objects of pattern-made programs stay
@@ -261,6 +276,13 @@ $(B)/tests/unit/%.o: tests/unit/%.cpp
 	@echo "CXX $<"
 	$(Q)$(CCACHE) $(CXX) $(BASE) $(filter-out -O1 -O2 -D_FORTIFY_SOURCE=3,$(MODEFLAGS)) $(WARN) $(CXXFLAGS) \
 	  -c $< -o $@
+
+# Code of shared libraries, beside the same code of the programs
+PICFLAGS := $(subst -fPIE,-fPIC,$(MODEFLAGS)) -fvisibility=hidden -fvisibility-inlines-hidden
+$(B)/pic/%.o: %.cpp
+	@mkdir -p $(@D)
+	@echo "PIC $<"
+	$(Q)$(CCACHE) $(CXX) $(BASE) $(PICFLAGS) $(WARN) $(CXXFLAGS) -c $< -o $@
 
 $(B)/libcore.a: $(call objects,$(CORE))
 $(B)/libos.a: $(call objects,$(OS))
@@ -282,6 +304,16 @@ $(B)/fake_master: $(call objects,$(FAKE_MASTER)) $(LOWER)
 	$(call link,$(LIBS))
 $(B)/IPaddr: $(call objects,$(IPADDR) os/neighbours.cpp os/netlink.cpp)
 	$(call link,-lmnl $(if $(filter release,$(MODE)),-static-libstdc++ -static-libgcc))
+comma := ,
+# The C++ runtime is inside, so that C programs need nothing but libc.
+LIBHBCLIENT_OBJECTS := $(patsubst %.cpp,$(B)/pic/%.o,$(wildcard $(LIBHBCLIENT)))
+$(B)/libhbclient.so.1.0.0: clients/libhbclient/libhbclient.map $(LIBHBCLIENT_OBJECTS)
+	@echo "LD  $@"
+	$(Q)$(CXX) $(BASE) $(PICFLAGS) -shared -Wl,-soname,libhbclient.so.1 -Wl,--version-script=$< \
+	  -Wl,--exclude-libs,ALL $(filter-out -pie,$(LINK)) \
+	  $(if $(filter release,$(MODE)),-Wl$(comma)--no-undefined -static-libstdc++ -static-libgcc) \
+	  $(LIBHBCLIENT_OBJECTS) -o $@
+	$(Q)ln -sf $(@F) $(@D)/libhbclient.so.1 && ln -sf $(@F) $(@D)/libhbclient.so
 $(B)/unit: $(call objects,$(UNIT)) $(call objects,$(UNIT_PARTS)) $(LOWER)
 	$(call link,$(LIBS))
 # Not the whole of $(LOWER), which would be compiled once more for a few files

@@ -72,9 +72,10 @@ HbClient::HbClient(std::string socket_path, Milliseconds patience)
     : path_(std::move(socket_path)), patience_(patience) {}
 
 Error HbClient::broken(std::string text) {
+  Error error{std::move(text), errno};
   socket_.reset();
   signed_on_ = false;
-  return Error{std::move(text), errno};
+  return error;
 }
 
 Result<void> HbClient::connect(Deadline deadline) {
@@ -106,23 +107,35 @@ Message HbClient::begin(std::string_view type) const {
   return request;
 }
 
-Result<void> HbClient::transmit(const Message& message, Deadline deadline) {
+Result<void> HbClient::append_unsent(const Message& message) {
   if (!socket_) return Error{"not signed on", ENOTCONN};
-  std::string body, frame;
+  std::string body;
   core::append_client_body(message, core::Framing::text, body);
   if (body.size() > core::limits::api_body_bytes)
     return Error{"message larger than 262144 bytes", EMSGSIZE};
-  core::append_api_frame(core::as_bytes(body), frame);
-  for (std::string_view rest = frame; !rest.empty();) {
-    const ssize_t sent = ::send(socket_.get(), rest.data(), rest.size(), MSG_NOSIGNAL);
+  core::append_api_frame(core::as_bytes(body), unsent_);
+  return {};
+}
+
+/// Sends what is unsent; at the deadline the rest is kept, and no error.
+Result<void> HbClient::push_out(Deadline deadline) {
+  while (socket_ && !unsent_.empty()) {
+    const ssize_t sent = ::send(socket_.get(), unsent_.data(), unsent_.size(), MSG_NOSIGNAL);
     if (sent >= 0) {
-      rest.remove_prefix(static_cast<std::size_t>(sent));
+      unsent_.erase(0, static_cast<std::size_t>(sent));
     } else if (errno == EAGAIN) {
-      if (!wait_for(socket_.get(), POLLOUT, deadline)) return broken("the daemon does not read");
+      if (!wait_for(socket_.get(), POLLOUT, deadline)) return {};
     } else if (errno != EINTR) {
       return broken("the daemon has closed the connection");
     }
   }
+  return {};
+}
+
+Result<void> HbClient::transmit(const Message& message, Deadline deadline) {
+  if (auto kept = append_unsent(message); !kept) return kept;
+  if (auto sent = push_out(deadline); !sent) return sent;
+  if (!unsent_.empty()) return broken("the daemon does not read");
   return {};
 }
 
@@ -160,16 +173,35 @@ Result<Message> HbClient::next_reply(Deadline deadline) {
     auto message = next(deadline);
     if (!message) return message.error();
     if (!*message) return broken("no answer from the daemon in time");
-    if ((*message)->type() == "hbapi-resp") return std::move(**message);
-    if (unasked_.size() >= unasked_limit) unasked_.pop_front();
-    unasked_.push_back(std::move(**message));
+    const bool is_reply = (*message)->type() == "hbapi-resp";
+    const bool is_late = late_status_ && (*message)->text_or_empty("reqtype") == "clientstatus";
+    if (is_reply && !is_late) return std::move(**message);
+    if (!is_reply) keep(std::move(**message));
   }
+}
+
+void HbClient::keep(Message message) {
+  if (unasked_.size() >= unasked_limit) unasked_.pop_front();
+  unasked_.push_back(std::move(message));
+}
+
+/// Answers come in order: once another question is answered, no older answer is on its way.
+Result<void> HbClient::drop_late_answers() {
+  if (!late_status_) return {};
+  auto fence = request(begin("numnodes"));
+  if (!fence) return fence.error();
+  late_status_ = false;
+  return {};
 }
 
 Result<void> HbClient::sign_on(std::string_view id) {
   const Deadline deadline = std::chrono::steady_clock::now() + patience_;
   id_ = id.empty() ? std::to_string(::getpid()) : std::string(id);
   facts_ = {};
+  reader_ = {};
+  unsent_.clear();
+  unasked_.clear();
+  late_status_ = false;
   if (auto connected = connect(deadline); !connected) return connected;
   Message request = begin("signon");
   request.add_decimal("uid", ::geteuid());
@@ -195,10 +227,14 @@ Result<void> HbClient::sign_on(std::string_view id) {
   return {};
 }
 
-void HbClient::sign_off() {
+void HbClient::say_signoff() {
   if (signed_on_)
     static_cast<void>(transmit(begin("signoff"), std::chrono::steady_clock::now()));
   signed_on_ = false;
+}
+
+void HbClient::sign_off() {
+  say_signoff();
   socket_.reset();
 }
 
@@ -279,39 +315,67 @@ Result<std::string> HbClient::resources() {
 
 Result<std::string> HbClient::client_status(std::string_view node, std::string_view id,
                                             Milliseconds limit) {
+  if (auto dropped = drop_late_answers(); !dropped) return dropped.error();
   const Deadline deadline = std::chrono::steady_clock::now() + limit;
   Message message = begin("clientstatus");
   message.add("node", node);
   message.add("cn", id);
   if (auto sent = transmit(message, std::chrono::steady_clock::now() + patience_); !sent)
     return sent.error();
+  late_status_ = true;
   // habit: with a limit of 0 no answer is ever in time, however quick the daemon is.
-  if (limit <= Milliseconds{0}) return broken("No timely response.");
+  if (limit <= Milliseconds{0}) return Error{"No timely response."};
   while (true) {
     auto answer = next(deadline);
     if (!answer) return answer.error();
-    if (!*answer) return broken("No timely response.");
+    if (!*answer) return Error{"No timely response."};
     const Message& reply = **answer;
     const bool local = reply.type() == "hbapi-resp";
-    const bool remote = reply.type() == "respond-cstatus" && reply.text_or_empty("cn") == id;
+    if (local) late_status_ = false;
+    const auto source = reply.text("src");
+    const bool remote = reply.type() == "respond-cstatus" && reply.text_or_empty("cn") == id &&
+                        (!source || lower(std::string(*source)) == lower(std::string(node)));
     // An unknown node is refused at once; the answer's text is that of the old, waiting library.
     if (local && reply.text_or_empty("subt") != "respond-cstatus")
       return Error{"No timely response."};
+    if (remote) late_status_ = false;
     if (local || remote) return good(reply.text_or_empty("cs"));
-    if (unasked_.size() >= unasked_limit) unasked_.pop_front();
-    unasked_.push_back(std::move(**answer));
+    keep(std::move(**answer));
   }
 }
 
-Result<void> HbClient::send(const Message& message) {
-  return transmit(message, std::chrono::steady_clock::now() + patience_);
+Result<void> HbClient::send(const Message& message, Sending sending) {
+  if (sending == Sending::wait)
+    return transmit(message, std::chrono::steady_clock::now() + patience_);
+  flush();
+  if (!unsent_.empty()) return Error{"the daemon does not read", EAGAIN};
+  if (auto kept = append_unsent(message); !kept) return kept;
+  return push_out(Deadline{});
+}
+
+void HbClient::flush() {
+  static_cast<void>(push_out(Deadline{}));  // a lost connection shows at the next call
 }
 
 Result<std::optional<Message>> HbClient::receive(Milliseconds limit) {
-  if (unasked_.empty()) return next(std::chrono::steady_clock::now() + limit);
+  const Deadline deadline = std::chrono::steady_clock::now() + limit;
+  while (unasked_.empty()) {
+    auto message = next(deadline);
+    if (!message || !*message) return message;
+    if ((*message)->type() != "hbapi-resp") return message;  // a reply here is a late one
+  }
   std::optional<Message> first{std::move(unasked_.front())};
   unasked_.pop_front();
   return first;
+}
+
+bool HbClient::is_message_ready() {
+  while (unasked_.empty()) {
+    auto message = next(Deadline{});
+    if (!message || !*message) return false;
+    if ((*message)->type() != "hbapi-resp") keep(std::move(**message));
+  }
+  return true;
 }
 
 }  // namespace hb::clients

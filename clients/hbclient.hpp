@@ -7,6 +7,7 @@
 #include "os/fd.hpp"
 
 #include <chrono>
+#include <cstdint>
 #include <deque>
 #include <optional>
 #include <string>
@@ -38,7 +39,8 @@ struct LinkEntry {
 
 /// One connection to the local daemon. Not thread-safe. Every call that waits gives up after
 /// `patience` in all, and leaves the connection unusable then, since the late answer could be
-/// taken for the next one's (client-api §1.5).
+/// taken for the next one's (client-api §1.5). Only client_status, whose limit is often short,
+/// leaves it usable.
 class HbClient {
  public:
   explicit HbClient(std::string socket_path, Milliseconds patience = std::chrono::seconds{30});
@@ -48,6 +50,8 @@ class HbClient {
   [[nodiscard]] core::Result<void> sign_on(std::string_view id);
   /// Never waits.
   void sign_off();
+  /// Tells the daemon, but keeps the socket, for a main loop that still polls it.
+  void say_signoff();
   [[nodiscard]] bool is_signed_on() const { return signed_on_; }
   [[nodiscard]] const DaemonFacts& facts() const { return facts_; }
 
@@ -77,20 +81,35 @@ class HbClient {
   [[nodiscard]] core::Result<std::string> client_status(std::string_view node, std::string_view id,
                                                         Milliseconds limit);
 
+  /// The fields that every request begins with, for request().
+  [[nodiscard]] core::Message begin(std::string_view type) const;
   /// Any request; the replies of a list in order. For the rest of the C interface.
   [[nodiscard]] core::Result<std::vector<core::Message>> request(core::Message request);
-  /// A message for the cluster, as it is.
-  [[nodiscard]] core::Result<void> send(const core::Message& message);
+  /// A message for the cluster, as it is. At once: what the socket does not take is kept, and
+  /// nothing more is accepted (EAGAIN) until flush() got rid of it.
+  enum class Sending : std::uint8_t { wait, at_once };
+  [[nodiscard]] core::Result<void> send(const core::Message& message,
+                                        Sending sending = Sending::wait);
+  /// Sends what is kept, as far as the socket takes it now.
+  void flush();
+  [[nodiscard]] bool is_sending_blocked() const { return !unsent_.empty(); }
   /// The next message that is no reply; nothing if none comes within `limit`.
   [[nodiscard]] core::Result<std::optional<core::Message>> receive(Milliseconds limit);
+  /// True if receive() has a message for us; never waits.
+  [[nodiscard]] bool is_message_ready();
+  /// False once the connection is lost, as far as reading told.
+  [[nodiscard]] bool is_connected() const { return static_cast<bool>(socket_); }
   [[nodiscard]] int socket() const { return socket_.get(); }
 
  private:
   using Deadline = std::chrono::steady_clock::time_point;
 
   core::Result<void> connect(Deadline deadline);
-  core::Message begin(std::string_view type) const;
   core::Result<void> transmit(const core::Message& message, Deadline deadline);
+  core::Result<void> append_unsent(const core::Message& message);
+  core::Result<void> push_out(Deadline deadline);
+  core::Result<void> drop_late_answers();
+  void keep(core::Message message);
   core::Result<std::optional<core::Message>> next(Deadline deadline);
   core::Result<core::Message> next_reply(Deadline deadline);
   core::Error broken(std::string text);
@@ -102,6 +121,8 @@ class HbClient {
   std::string id_;
   DaemonFacts facts_;
   core::ApiFrameReader reader_;
+  std::string unsent_;
+  bool late_status_ = false;  ///< a clientstatus was given up; its answer may still come
   std::deque<core::Message> unasked_;
 };
 

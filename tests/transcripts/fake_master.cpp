@@ -141,8 +141,9 @@ os::Fd bind_register(const std::string& path) {
 }
 
 /// Plays one scene until its standard input ends. Commands, one a line: `open`, `pause`, `resume`,
-/// `flood N` (events of class 1), `slow` (sign-ons are not announced until `go`), `go`, `status`
-/// (prints the status process's pid). Prints what comes from the status process.
+/// `flood N` (events of class 1), `event NAME=VALUE...` (one such), `slow` (sign-ons are not
+/// announced until `go`), `go`, `status` (prints the status process's pid). Prints what comes from
+/// the status process.
 class FakeMaster {
  public:
   FakeMaster(const std::string& folder, std::string_view scene, const std::string& ha_cf)
@@ -217,6 +218,7 @@ class FakeMaster {
     core::Bytes body = record.payload;
     const bool raw = record.type == ipc::RecordType::client_message ||
                      record.type == ipc::RecordType::client_query;
+    if (record.type == ipc::RecordType::clients_want) return;  // it sends all classes always
     if (raw) {
       std::memcpy(&client, body.data(), sizeof client);
       body = body.subspan(sizeof client);
@@ -324,6 +326,15 @@ class FakeMaster {
       message.add("node", "n2");
       message.add("text", std::string(200, 'x'));
       for (std::uint32_t i = 0; i < number(line.substr(6)); ++i) event(1, "", message);
+    } else if (line.starts_with("event ")) {
+      for (std::size_t at = 6; at < line.size();) {
+        const std::size_t equals = line.find('=', at);
+        const std::size_t end = std::min(line.find(' ', at), line.size());
+        if (equals >= end) fail("not NAME=VALUE: " + line);
+        message.add(line.substr(at, equals - at), line.substr(equals + 1, end - equals - 1));
+        at = end + 1;
+      }
+      event(1, "", message);
     } else {
       fail("unknown command " + line);
     }

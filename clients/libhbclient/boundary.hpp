@@ -1,0 +1,21 @@
+// boundary: where C calls us: what is exported, and no exception that gets out
+#pragma once
+
+#include <utility>
+
+/// The only symbols that leave the library, together with libhbclient.map.
+#define HB_EXPORT extern "C" __attribute__((visibility("default")))
+
+namespace hb::clients::libhbclient {
+
+/// What `body` returns, or `failure` when memory runs out in it: nothing else throws.
+template <class T, class Body>
+T guarded(T failure, Body&& body) noexcept {
+  try {
+    return std::forward<Body>(body)();
+  } catch (...) {
+    return failure;
+  }
+}
+
+}  // namespace hb::clients::libhbclient
