@@ -100,7 +100,10 @@ void Host::start_daemon(core::Inheritance inheritance) {
   stopping_ = terminate_ = false;
   asked_ = core::never;
   daemon_started_ = world_.now;
-  for (Heard& each : heard_) each.at = world_.now;
+  for (Heard& each : heard_) {
+    each.ever.at = world_.now;
+    each.life = {0, 0, world_.now};
+  }
   engine_ = std::make_unique<core::Engine>(std::move(setup), local_now());
   apply(engine_->start());
   arm();
@@ -214,9 +217,8 @@ void Host::note_status(NodeId from, core::Bytes bytes) {
   if (text.substr(0, 24).find("t=status") == std::string_view::npos) return;
   const auto generation = hex_after(text, ")hg="), seqno = hex_after(text, ")seq=");
   if (!generation || !seqno) return;
-  Heard& heard = heard_[from.value];
-  if (std::pair{*generation, *seqno} <= std::pair{heard.generation, heard.seqno}) return;
-  heard = {*generation, *seqno, world_.now};
+  heard_[from.value].ever.note({*generation, *seqno, world_.now});
+  heard_[from.value].life.note({*generation, *seqno, world_.now});
 }
 
 void Host::wake(Duration latency) {
@@ -313,6 +315,7 @@ void Host::apply(const core::Outputs& outputs) {
       if (pause->paused != 0) world_.probes.hit("clients-paused");
     } else if (std::holds_alternative<core::CommunicationUp>(output)) {
       client_.clear();
+      active_since_ = world_.now;
       world_.after(1ms, [this, life] {
         if (life != life_ || !engine_ || paused_) return;
         step(core::ClientJoined{core::ClientId{1}, "simclient"});

@@ -63,10 +63,15 @@ class Host {
   [[nodiscard]] NodeId id() const { return id_; }
   [[nodiscard]] Instant last_pause_end() const { return last_pause_end_; }
   [[nodiscard]] Instant daemon_started() const { return daemon_started_; }
+  /// When communication was up, in the present life of the daemon.
+  [[nodiscard]] Instant active_since() const { return active_since_; }
   /// Local time that has passed between two moments of world time.
   [[nodiscard]] Duration local_span(Instant from, Instant to) const;
   /// When the last status of a node reached this host's socket (world time).
-  [[nodiscard]] Instant last_status(NodeId node) const { return heard_[node.value].at; }
+  [[nodiscard]] Instant last_status(NodeId node) const { return heard_[node.value].ever.at; }
+  /// The last one that the daemon had no means to know for a recording: it is newer than all that
+  /// it heard in its present life.
+  [[nodiscard]] Instant last_believed(NodeId node) const { return heard_[node.value].life.at; }
 
  private:
   struct Script {
@@ -112,7 +117,7 @@ class Host {
 
   bool on_ = false, paused_ = false, stopping_ = false, was_active_ = false;
   Pause pause_kind_ = Pause::process;
-  Instant booted_{}, last_pause_end_{}, daemon_started_{};
+  Instant booted_{}, last_pause_end_{}, daemon_started_{}, active_since_{};
   std::int64_t drift_ppm_ = 0;
   std::uint64_t life_ = 0;  // events of an earlier life of the daemon are void
   std::unique_ptr<core::Engine> engine_;
@@ -131,9 +136,15 @@ class Host {
   std::vector<Script> scripts_;
   std::uint64_t last_serial_ = 0;
   std::vector<std::vector<std::uint8_t>> effects_;  // group, resource: really running
-  struct Heard {
+  struct Newest {
     std::uint64_t generation = 0, seqno = 0;
     Instant at{};
+    void note(const Newest& status) {
+      if (std::pair{status.generation, status.seqno} > std::pair{generation, seqno}) *this = status;
+    }
+  };
+  struct Heard {
+    Newest ever, life;
   };
   void note_status(NodeId from, core::Bytes bytes);
   std::vector<Heard> heard_;
