@@ -54,6 +54,7 @@ CORE := \
 OS := \
   os/clock.cpp \
   os/confine.cpp \
+  os/echo.cpp \
   os/file.cpp \
   os/log.cpp \
   os/loop.cpp \
@@ -86,6 +87,7 @@ HEARTBEAT := \
   master/script_environment.cpp \
   master/state_files.cpp \
   master/supervisor.cpp \
+  readers/echoes.cpp \
   readers/message_cutter.cpp \
   readers/fifo.cpp \
   readers/reader.cpp \
@@ -148,6 +150,7 @@ UNIT := \
   tests/unit/config_text_test.cpp \
   tests/unit/confine_test.cpp \
   tests/unit/connection_test.cpp \
+  tests/unit/echo_test.cpp \
   tests/unit/engine_test.cpp \
   tests/unit/file_test.cpp \
   tests/unit/frame_test.cpp \
@@ -176,6 +179,7 @@ UNIT := \
   tests/unit/uuid_test.cpp
 # What the unit tests link beyond core, os and ipc
 UNIT_PARTS := \
+  readers/echoes.cpp \
   readers/message_cutter.cpp \
   scripts/resource.d/address.cpp \
   clients/hbclient.cpp \
@@ -209,6 +213,7 @@ FUZZ := \
   tests/fuzz/fuzz_auth.cpp \
   tests/fuzz/fuzz_authkeys.cpp \
   tests/fuzz/fuzz_compress.cpp \
+  tests/fuzz/fuzz_echo.cpp \
   tests/fuzz/fuzz_engine.cpp \
   tests/fuzz/fuzz_frame.cpp \
   tests/fuzz/fuzz_ha_cf.cpp \

@@ -23,10 +23,6 @@ constexpr std::uint64_t hook_tickets = std::uint64_t{1} << 63;
 /// Own messages may cause own messages; a step that does not end is a bug.
 constexpr int most_rounds = 10'000;
 
-bool is_ping(MediumType type) {
-  return type == MediumType::ping || type == MediumType::ping6 || type == MediumType::ping_group;
-}
-
 /// The groups that the image before us named. If only a set is known of what it held (`-C all`),
 /// that tells with two nodes which groups run; with more, "foreign" could be anybody's.
 Inheritance completed(Inheritance inheritance, const std::vector<Group>& groups, NodeId self) {

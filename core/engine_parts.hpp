@@ -117,6 +117,7 @@ struct Engine::Parts final : ResourceSink {
   void transmit_unsequenced(Message& message, NodeId dest);
   [[nodiscard]] bool encode(Message& message, std::string& out);
   void send_status();
+  void ask_ping_nodes();
   void send_ack(NodeId node, Seqno seqno);
   void send_nak(NodeId node, Seqno seqno, std::string_view info);
   void ask_again();

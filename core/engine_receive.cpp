@@ -137,7 +137,9 @@ void Engine::Parts::receive_own(const Header& header, const FrameArrived& frame)
 
 void Engine::Parts::receive_ping(const Header& header, NodeId node, const FrameArrived& frame) {
   const auto answers = membership_.link_status(node, frame.link);
-  if (header.type != "NS_st" || answers == LinkStatus::none) {
+  const MediumType type = config_.media[frame.link.value].type;
+  if (header.type != "NS_st" || answers == LinkStatus::none ||
+      incoming_.text_or_empty("info") != name_of(type)) {
     return complain(Counter::bad_header, LogLevel::warn,
                     "message of type {} in the name of ping node {}: ignored", header.type,
                     name(node));
@@ -413,7 +415,10 @@ void Engine::Parts::deliver(const Message& message, NodeId node) {
 
 void Engine::Parts::on_reqnodes(NodeId node) {
   body_.clear();
-  for (const NodeConfig& each : config_.nodes) body_.append(each.name).append(" ");
+  for (const NodeConfig& each : config_.nodes) {
+    // habit: members only; 3.0.6 takes the name of a ping node here for an error.
+    if (each.type == NodeType::normal) body_.append(each.name).append(" ");
+  }
   Message& message = scratch_;
   message.clear();
   message.add("t", "repnodes");

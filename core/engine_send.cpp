@@ -95,6 +95,28 @@ void Engine::Parts::send_status() {
   if ((wanted_classes_ & client_class::heartbeat) != 0) {
     to_clients(client_class::heartbeat, message);
   }
+  ask_ping_nodes();
+}
+
+/// Each status of ours also asks every ping node: what its host echoes is the message that it would
+/// send, so that an answer is believed by its signature alone (§4, vectors 62-64).
+void Engine::Parts::ask_ping_nodes() {
+  for (std::size_t i = 0; i < config_.media.size(); ++i) {
+    const MediumConfig& medium = config_.media[i];
+    if (!is_ping(medium.type)) continue;
+    Message& message = scratch_;
+    message.clear();
+    message.add("t", "NS_st");
+    message.add("st", "ping");
+    message.add("info", name_of(medium.type));
+    message.add("src", medium.link_name());
+    message.add_hex("ts", static_cast<std::uint64_t>(now_.wall.time_since_epoch().count()));
+    encoded_.clear();
+    if (!encode(message, encoded_)) continue;
+    counters_.add(Counter::frames_out);
+    counters_.add(Counter::bytes_out, encoded_.size());
+    outputs_.add(Send{std::uint64_t{1} << i, outputs_.keep(as_bytes(encoded_))});
+  }
 }
 
 void Engine::Parts::loop_back() {

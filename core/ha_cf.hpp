@@ -43,6 +43,10 @@ enum class MediumType : std::uint8_t {
   bcast, ucast, mcast, ucast6, mcast6, serial, ping, ping6, ping_group
 };
 [[nodiscard]] std::string_view name_of(MediumType type);
+/// Media that ask a host outside the cluster instead of carrying frames between nodes.
+[[nodiscard]] constexpr bool is_ping(MediumType type) {
+  return type == MediumType::ping || type == MediumType::ping6 || type == MediumType::ping_group;
+}
 
 /// One medium: a reader and a writer process.
 struct MediumConfig {

@@ -9,10 +9,6 @@ namespace hb::core {
 
 namespace {
 
-bool is_ping(MediumType type) {
-  return type == MediumType::ping || type == MediumType::ping6 || type == MediumType::ping_group;
-}
-
 /// A ping node has the one link named like itself; a normal node all others (§4). Of two media on
 /// one interface the first one stands for both.
 bool belongs(const Config& config, std::size_t medium, const NodeConfig& node) {

@@ -26,6 +26,8 @@ enum class RecordType : std::uint16_t {
   fifo_message = 12,   ///< raw text form from start mark to end mark
   // master → writer
   frame_out = 20,      ///< raw datagram
+  // master → reader and writer of a ping medium, before anything else
+  echo_targets = 21,   ///< `id`, `host`*: whom to ask (see os/echo.hpp)
   // master → status
   status_config = 30,  ///< node, parameters, apiauth, log format (see status/status.hpp)
   client_event = 31,   ///< raw: u32 class bits, u8 size of to_id, to_id, client body (API form)

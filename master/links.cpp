@@ -62,10 +62,38 @@ constexpr std::array media = {
     Medium{MediumType::mcast, mcast},
 };
 
+core::Result<OpenLink> open_ping(const MediumConfig& medium, std::uint16_t echo_id) {
+  const os::Family family = medium.type == MediumType::ping6 ? os::Family::v6 : os::Family::v4;
+  const bool group = medium.type == MediumType::ping_group;
+  const std::vector<std::string> hosts = group ? medium.hosts : std::vector{medium.address};
+  if (hosts.size() > os::most_echo_hosts) {
+    return core::Error{fmt::format("at most {} hosts; make two groups of it", os::most_echo_hosts)};
+  }
+  OpenLink link;
+  link.echo = os::EchoTargets{echo_id, {}};
+  for (const std::string& text : hosts) {
+    auto host = os::resolve_echo_host(family, text);
+    if (!host) return std::move(host).error();
+    link.echo->hosts.push_back(*host);
+  }
+  auto receive = os::open_echo_receiver(family);
+  if (!receive) return std::move(receive).error();
+  auto send = os::open_echo_sender(family);
+  if (!send) return std::move(send).error();
+  link.receive = std::move(*receive);
+  link.send = std::move(*send);
+  return link;
+}
+
 }  // namespace
 
-core::Result<OpenLink> open_link(const core::MediumConfig& medium) {
+core::Result<OpenLink> open_link(const core::MediumConfig& medium, std::uint16_t echo_id) {
   const std::string noun = fmt::format("ha.cf:{}: {}", medium.line, link_title(medium));
+  if (core::is_ping(medium.type)) {
+    auto opened = open_ping(medium, echo_id);
+    if (!opened) return std::move(opened).error().in(noun);
+    return opened;
+  }
   for (const Medium& entry : media) {
     if (entry.type != medium.type) continue;
     const Sockets sockets = entry.sockets(medium);
@@ -73,7 +101,7 @@ core::Result<OpenLink> open_link(const core::MediumConfig& medium) {
     if (!receive) return std::move(receive).error().in(noun);
     auto send = os::open_udp_sender(sockets.sender);
     if (!send) return std::move(send).error().in(noun);
-    return OpenLink{std::move(*receive), std::move(*send)};
+    return OpenLink{std::move(*receive), std::move(*send), std::nullopt};
   }
   return core::Error{noun + ": this medium is not supported yet; use ucast, bcast or mcast"};
 }

@@ -288,7 +288,9 @@ void Master::retry_links(core::Instant now) {
     if (link_retry_[i] > now) continue;
     const core::LinkId link{static_cast<std::uint16_t>(i)};
     const os::CapScope raised{CAP_NET_RAW, CAP_NET_BIND_SERVICE};
-    auto opened = open_link(media[i]);
+    // habit: echoes are marked by our pid; each medium has a mark of its own besides.
+    auto opened = open_link(media[i], static_cast<std::uint16_t>(
+                                          static_cast<std::size_t>(::getpid()) + i));
     if (!opened) {
       if (link_retry_[i] != core::Instant{}) log(core::LogLevel::error, opened.error().text);
       link_retry_[i] = now + link_retry;
@@ -681,6 +683,11 @@ void Master::push(Child* child, ipc::RecordType type, const core::Message& messa
 void Master::spawned(Child& child) {
   if (child.spec.role == ipc::Role::status) configure_status(child);
   if (child.spec.role == ipc::Role::runner) configure_runner(child);
+  if (child.spec.link != core::no_link && links_[child.spec.link.value].echo) {
+    scratch_.clear();
+    os::describe(*links_[child.spec.link.value].echo, scratch_);
+    push(&child, ipc::RecordType::echo_targets, scratch_);
+  }
   child.channel->flush();
 }
 

@@ -263,6 +263,7 @@ struct ReceiveBatch::State {
     char bytes[control_bytes];
   };
   std::array<Control, batch_datagrams> controls{};
+  std::array<Address, batch_datagrams> sources{};
   std::array<Datagram, batch_datagrams> datagrams{};
   StampClock clock;
   std::uint64_t drops = 0;
@@ -302,6 +303,8 @@ core::Result<std::size_t> ReceiveBatch::receive(int socket) {
     msghdr& header = state_->headers[i].msg_hdr;
     header.msg_control = state_->controls[i].bytes;
     header.msg_controllen = control_bytes;
+    header.msg_name = &state_->sources[i];
+    header.msg_namelen = sizeof state_->sources[i];
   }
   const int count = ::recvmmsg(socket, state_->headers.data(), batch_datagrams, MSG_DONTWAIT,
                                nullptr);
@@ -325,6 +328,18 @@ const Datagram& ReceiveBatch::operator[](std::size_t index) const {
   return state_->datagrams[index];
 }
 
+IpAddress ReceiveBatch::source(std::size_t index) const {
+  const Address& from = state_->sources[index];
+  IpAddress address;
+  if (from.base.sa_family == AF_INET6) {
+    address.family = Family::v6;
+    std::memcpy(address.bytes.data(), &from.v6.sin6_addr, address.size());
+  } else {
+    std::memcpy(address.bytes.data(), &from.v4.sin_addr, address.size());
+  }
+  return address;
+}
+
 std::uint64_t ReceiveBatch::kernel_drops() const { return state_->drops; }
 
 struct SendBatch::State {
@@ -332,6 +347,7 @@ struct SendBatch::State {
   std::unique_ptr<std::byte[]> memory{std::make_unique_for_overwrite<std::byte[]>(memory_bytes)};
   std::array<mmsghdr, batch_datagrams> headers{};
   std::array<iovec, batch_datagrams> parts{};
+  std::array<Address, batch_datagrams> targets{};
   std::size_t count = 0, used = 0;
   int last_errno = 0;
 };
@@ -350,10 +366,32 @@ SendBatch::Added SendBatch::add(core::Bytes datagram) {
   if (state.count == batch_datagrams || state.used + datagram.size() > State::memory_bytes) {
     return Added::full;
   }
+  msghdr& header = state.headers[state.count].msg_hdr;
+  header.msg_name = nullptr;
+  header.msg_namelen = 0;
   std::byte* to = state.memory.get() + state.used;
   if (!datagram.empty()) std::memcpy(to, datagram.data(), datagram.size());
   state.parts[state.count++] = {to, datagram.size()};
   state.used += datagram.size();
+  return Added::yes;
+}
+
+SendBatch::Added SendBatch::add(core::Bytes datagram, const IpAddress& to, std::uint32_t scope) {
+  State& state = *state_;
+  const std::size_t index = state.count;
+  if (add(datagram) == Added::full) return Added::full;
+  Address& target = state.targets[index] = {};
+  if (to.family == Family::v4) {
+    target.v4.sin_family = AF_INET;
+    std::memcpy(&target.v4.sin_addr, to.bytes.data(), to.size());
+  } else {
+    target.v6.sin6_family = AF_INET6;
+    target.v6.sin6_scope_id = scope;
+    std::memcpy(&target.v6.sin6_addr, to.bytes.data(), to.size());
+  }
+  state.headers[index].msg_hdr.msg_name = &target;
+  state.headers[index].msg_hdr.msg_namelen =
+      to.family == Family::v4 ? sizeof target.v4 : sizeof target.v6;
   return Added::yes;
 }
 

@@ -5,6 +5,7 @@
 #include "core/types.hpp"
 #include "os/clock.hpp"
 #include "os/fd.hpp"
+#include "os/ip_address.hpp"
 
 #include <cstdint>
 #include <memory>
@@ -73,6 +74,8 @@ class ReceiveBatch {
   /// How many datagrams waited, 0 if none; never blocks.
   [[nodiscard]] core::Result<std::size_t> receive(int socket);
   [[nodiscard]] const Datagram& operator[](std::size_t index) const;
+  /// Who sent it: only of interest where anybody may (the ping media).
+  [[nodiscard]] IpAddress source(std::size_t index) const;
   /// Datagrams that the kernel dropped for want of room since the start.
   [[nodiscard]] std::uint64_t kernel_drops() const;
 
@@ -92,6 +95,8 @@ class SendBatch {
   enum class Added : std::uint8_t { yes, full };
   /// full: flush first.
   [[nodiscard]] Added add(core::Bytes datagram);
+  /// For a socket that is not connected; `scope` is the interface of a link-local address.
+  [[nodiscard]] Added add(core::Bytes datagram, const IpAddress& to, std::uint32_t scope);
   [[nodiscard]] bool empty() const;
   /// Sends all; what the kernel does not take is lost, as datagrams are. Returns how many it took.
   std::size_t flush(int socket);

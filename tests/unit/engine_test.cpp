@@ -7,6 +7,7 @@
 
 #include <algorithm>
 #include <fstream>
+#include <iterator>
 #include <sstream>
 
 using namespace hb::test;
@@ -623,6 +624,10 @@ TEST_CASE("a ping node lives by NS_st on its own link") {
   answer.add("ts", "1");
   node.arrive(answer, 0);  // not its link
   CHECK(node.status(2) == NodeStatus::init);
+  Message forged = answer;  // an echo of another medium that asks a node of this name
+  forged.set("info", "ping_group");
+  node.arrive(forged, 2);
+  CHECK(node.status(2) == NodeStatus::init);
   node.arrive(answer, 2);
   CHECK(node.status(2) == NodeStatus::ping);
   CHECK(node.logged("Status update for node gw: status ping"));
@@ -631,6 +636,56 @@ TEST_CASE("a ping node lives by NS_st on its own link") {
   list.add("dest", "n1");
   node.arrive(list);
   CHECK(node.status(n1) == NodeStatus::active);
+}
+
+TEST_CASE("a ping node is no member: repnodes does not list it") {
+  EngineSetup setup = lab_setup("n1");
+  setup.config.nodes.push_back({"gw", NodeType::ping});
+  LabEngine node{std::move(setup)};
+  node.arrive(status_of_n2("up", 5));
+  Message question = from_n2("reqnodes", 6);
+  question.add("dest", "n1");
+  node.arrive(question);
+  const auto answers = node.sent("repnodes");
+  REQUIRE(answers.size() == 1);
+  CHECK(answers[0].text_or_empty("nodelist") == "n1 n2 ");
+}
+
+TEST_CASE("a ping node is asked with the frame of 3.0.6 at each own status, on its link alone") {
+  struct Row {
+    MediumType type;
+    const char* name;
+    const char* vector;
+  };
+  for (const Row& row : {Row{MediumType::ping, "10.77.0.3", "62-ping-payload.bin"},
+                         Row{MediumType::ping6, "fd77:0::2", "63-ping6-payload.bin"},
+                         Row{MediumType::ping_group, "grp1", "64-ping_group-payload.bin"}}) {
+    EngineSetup setup = lab_setup("n1");
+    setup.keys = lab_keys();
+    setup.config.nodes.push_back({row.name, NodeType::ping});
+    MediumConfig ping;
+    ping.type = row.type;
+    ping.address = row.name;
+    setup.config.media.push_back(ping);
+    Engine engine{std::move(setup), Now{lab_start, WallTime{std::chrono::seconds{0x6b033914}}}};
+    std::ifstream file{std::string{"tests/golden/"} + row.vector, std::ios::binary};
+    const std::string golden{std::istreambuf_iterator<char>{file}, {}};
+    REQUIRE(!golden.empty());
+    std::size_t statuses = 0, asked = 0;
+    for (const Output& output : engine.start()) {
+      const Send* send = std::get_if<Send>(&output);
+      if (send == nullptr) continue;
+      if (send->links == 0b100) {
+        CHECK(as_text(send->bytes) == golden);
+        ++asked;
+      } else {
+        CHECK(send->links == 0b011);
+        if (as_text(send->bytes).find("t=status") != std::string_view::npos) ++statuses;
+      }
+    }
+    CHECK(statuses > 0);
+    CHECK(asked == statuses);
+  }
 }
 
 TEST_CASE("SIGTERM ends before communication is up at once, later when the peer has all") {
