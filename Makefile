@@ -161,12 +161,14 @@ UNIT := \
   tests/unit/hbclient_test.cpp \
   tests/unit/health_test.cpp \
   tests/unit/history_test.cpp \
+  tests/unit/libhbclient_test.cpp \
   tests/unit/log_test.cpp \
   tests/unit/loop_test.cpp \
   tests/unit/logger_test.cpp \
   tests/unit/membership_test.cpp \
   tests/unit/message_test.cpp \
   tests/unit/netlink_test.cpp \
+  tests/unit/ordering_test.cpp \
   tests/unit/peers_test.cpp \
   tests/unit/process_test.cpp \
   tests/unit/placement_test.cpp \
@@ -182,7 +184,7 @@ UNIT_PARTS := \
   readers/echoes.cpp \
   readers/message_cutter.cpp \
   scripts/resource.d/address.cpp \
-  clients/hbclient.cpp \
+  $(filter clients/%,$(LIBHBCLIENT)) \
   status/connection.cpp \
   status/logger.cpp
 # Two threads over one ring, for TSan

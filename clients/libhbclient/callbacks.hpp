@@ -5,13 +5,14 @@
 
 #include "core/message.hpp"
 
+#include <functional>
 #include <map>
 #include <string>
-#include <variant>
 
 namespace hb::clients::libhbclient {
 
-/// One function for each type of message; the last one set holds.
+/// One function for each kind of event, and one for each type of message. A null function removes
+/// one. Those of events come before those of messages.
 class Callbacks {
  public:
   void set_message(const std::string& type, llc_msg_callback_t function, void* data);
@@ -23,17 +24,17 @@ class Callbacks {
   [[nodiscard]] bool call(const core::Message& message) const;
 
  private:
-  using Function = std::variant<llc_msg_callback_t, llc_nstatus_callback_t,
-                                llc_ifstatus_callback_t>;
-  enum class Kind { message, node, link, client };
+  template <class Function>
   struct Entry {
-    Kind kind;
-    Function function;
-    void* data;
+    Function function = nullptr;
+    void* data = nullptr;
   };
-  void set(const std::string& type, bool wanted, Entry entry);
+  [[nodiscard]] bool call_event(const core::Message& message) const;
 
-  std::map<std::string, Entry, std::less<>> entries_;
+  Entry<llc_nstatus_callback_t> node_;
+  Entry<llc_ifstatus_callback_t> link_;
+  Entry<llc_cstatus_callback_t> client_;
+  std::map<std::string, Entry<llc_msg_callback_t>, std::less<>> messages_;
 };
 
 }  // namespace hb::clients::libhbclient

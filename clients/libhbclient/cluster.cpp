@@ -38,7 +38,8 @@ bool is_casual(std::string_view id) {
 
 }  // namespace
 
-Cluster::Cluster() : client_(register_socket(), patience), channel_(*this) {}
+Cluster::Cluster(std::string socket_path, Milliseconds patience)
+    : patience_(patience), client_(std::move(socket_path), patience), channel_(*this) {}
 
 // ---- what the channel asks
 
@@ -52,7 +53,7 @@ void Cluster::flush() { client_.flush(); }
 bool Cluster::wait_for_input() {
   if (is_message_ready()) return true;
   pollfd entry{client_.socket(), POLLIN, 0};
-  return ::poll(&entry, 1, static_cast<int>(Milliseconds{patience}.count())) > 0;
+  return ::poll(&entry, 1, static_cast<int>(patience_.count())) > 0;
 }
 void Cluster::close() { client_.sign_off(); }
 
@@ -341,7 +342,7 @@ bool Cluster::is_alive() { return client_.request(client_.begin("numnodes")).has
 std::optional<Message> Cluster::next_message(bool blocking) {
   while (true) {
     if (auto message = ordering_.take(Clock::now())) return message;
-    Milliseconds limit = blocking ? Milliseconds{patience} : Milliseconds{0};
+    Milliseconds limit = blocking ? patience_ : Milliseconds{0};
     const auto held_until = ordering_.deadline();
     if (blocking && held_until)
       limit = std::clamp(std::chrono::ceil<Milliseconds>(*held_until - Clock::now()),

@@ -20,12 +20,13 @@ namespace hb::clients::libhbclient {
 /// interface's own vocabulary. Not thread-safe. Sources: client-api §2, §3.
 class Cluster final : private ChannelOwner {
  public:
-  /// For every question, for sending, and between two signs of life while a blocking read waits.
-  static constexpr std::chrono::seconds patience{30};
+  static constexpr std::chrono::seconds usual_patience{30};
   /// Messages that one non-blocking read hands to callbacks at most, so that it ends in a flood.
   static constexpr int callbacks_in_a_row = 1000;
 
-  Cluster();
+  /// `patience` is for every question, for sending, and between two signs of life while a blocking
+  /// read waits.
+  Cluster(std::string socket_path, Milliseconds patience);
   ~Cluster() = default;
 
   int signon(const char* id);
@@ -106,6 +107,7 @@ class Cluster final : private ChannelOwner {
   std::optional<core::Message> next_uncalled(bool blocking);
   bool is_alive();
 
+  Milliseconds patience_;
   HbClient client_;
   Channel channel_;
   std::string id_, error_;

@@ -190,9 +190,10 @@ struct llc_ops {
   int (*delete)(ll_cluster_t* lcl);
 #endif
 
-  /* Callbacks: readmsg and rcvmsg call them instead of returning the message. NULL removes one. The
-   * last one set for a type holds: nstatus is `status` and `NS_st`, ifstatus is `ifstat`, cstatus is
-   * `hbapi-clstat` and `respond-cstatus`. */
+  /* Callbacks: readmsg and rcvmsg call them instead of returning the message. NULL removes one.
+   * nstatus is for messages `status` and `NS_st`, ifstatus for `ifstat`, cstatus for `hbapi-clstat`
+   * and `respond-cstatus`; these three come before one of set_msg_callback for the same type. A
+   * callback may use the object, and even delete it. */
   int (*set_msg_callback)(ll_cluster_t* lcl, const char* type, llc_msg_callback_t callback,
                           void* private_data);
   int (*set_nstatus_callback)(ll_cluster_t* lcl, llc_nstatus_callback_t callback,

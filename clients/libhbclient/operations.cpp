@@ -14,7 +14,7 @@ namespace {
 /// What the program holds; its first bytes are the public struct.
 struct Object {
   ll_cluster_t shown{};
-  Cluster cluster;
+  Cluster cluster{register_socket(), Cluster::usual_patience};
 };
 
 Object* object_of(ll_cluster_t* lcl) {
@@ -39,7 +39,7 @@ template <auto Method, int Failure = HA_FAIL>
 struct Operation;
 template <class Answer, class... Arguments, Answer (Cluster::*Method)(Arguments...), int Failure>
 struct Operation<Method, Failure> {
-  static Answer call(ll_cluster_t* lcl, Arguments... arguments) noexcept {
+  static Answer call(ll_cluster_t* lcl, Arguments... arguments) {
     Object* object = object_of(lcl);
     if (object == nullptr) return failure<Answer, Failure>();
     const Answer answer = guarded<Answer>(failure<Answer, Failure>(), [&] {
@@ -54,7 +54,7 @@ template <auto Method, int Failure = HA_FAIL>
 constexpr auto operation = &Operation<Method, Failure>::call;
 
 /// Signs off and frees; during a callback, when that has returned.
-int delete_object(ll_cluster_t* lcl) noexcept {
+int delete_object(ll_cluster_t* lcl) {
   Object* object = object_of(lcl);
   if (object == nullptr) return HA_FAIL;
   guarded<int>(HA_FAIL, [&] { return object->cluster.signoff(1); });

@@ -191,6 +191,15 @@ static void events(ll_cluster_t* hb) {
   printf("set callbacks: %d %d %d\n", hb->llc_ops->set_nstatus_callback(hb, on_status, place),
          hb->llc_ops->set_ifstatus_callback(hb, on_link, place),
          hb->llc_ops->set_cstatus_callback(hb, on_client, place));
+  hb->llc_ops->set_msg_callback(hb, "status", on_message, place);
+  say("status", "for the event's callback");
+  say("NS_st", "for the event's callback");
+  say("goodbye", "without callback");
+  printf("rcvmsg: %d\n", hb->llc_ops->rcvmsg(hb, 1));
+  hb->llc_ops->set_nstatus_callback(hb, NULL, NULL);
+  say("status", "for the message's callback");
+  say("goodbye", "without callback");
+  printf("rcvmsg: %d\n", hb->llc_ops->rcvmsg(hb, 1));
   printf("ready for events\n");
   fflush(stdout);
   message = hb->llc_ops->readmsg(hb, 1); /* the tester makes three link events */

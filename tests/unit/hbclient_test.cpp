@@ -1,18 +1,13 @@
 // hbclient_test: the client library against daemons that answer, lie, stay silent or vanish
 #include "clients/hbclient.hpp"
 
-#include "core/frame.hpp"
+#include "tests/unit/api_daemon.hpp"
 
 #include <doctest/doctest.h>
 
-#include <sys/socket.h>
-#include <sys/un.h>
-#include <unistd.h>
-
 #include <array>
+#include <atomic>
 #include <chrono>
-#include <cstdlib>
-#include <functional>
 #include <string>
 #include <thread>
 
@@ -20,71 +15,8 @@ namespace {
 
 using namespace hb::core;
 using hb::clients::HbClient;
+using Daemon = hb::test::ApiDaemon;
 using std::chrono::milliseconds;
-
-/// A listening socket in a folder of its own, whose one client a thread plays the daemon for.
-class Daemon {
- public:
-  explicit Daemon(std::function<void(Daemon&)> play) {
-    REQUIRE(::mkdtemp(folder_.data()) != nullptr);
-    path = std::string(folder_.data()) + "/register";
-    listener_ = ::socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
-    sockaddr_un address{};
-    address.sun_family = AF_UNIX;
-    path.copy(address.sun_path, path.size());
-    REQUIRE(::bind(listener_, reinterpret_cast<const sockaddr*>(&address), sizeof address) == 0);
-    REQUIRE(::listen(listener_, 4) == 0);
-    thread_ = std::thread([this, play = std::move(play)] {
-      client_ = ::accept(listener_, nullptr, nullptr);
-      play(*this);
-      ::close(client_);
-    });
-  }
-  ~Daemon() {
-    ::shutdown(listener_, SHUT_RDWR);  // ends an accept that nobody came to
-    thread_.join();
-    ::close(listener_);
-    ::unlink(path.c_str());
-    ::rmdir(folder_.data());
-  }
-  Daemon(const Daemon&) = delete;
-  Daemon& operator=(const Daemon&) = delete;
-
-  /// The next request; empty at end of file.
-  Message next() {
-    Message message;
-    while (reader_.state() != ApiFrameReader::State::whole) {
-      std::array<std::byte, 4096> bytes{};
-      const ssize_t got = ::recv(client_, bytes.data(), bytes.size(), 0);
-      if (got <= 0) return message;
-      reader_.append(Bytes{bytes.data(), static_cast<std::size_t>(got)});
-    }
-    static_cast<void>(decode(reader_.body(), message).has_value());
-    reader_.pop();
-    return message;
-  }
-  void say(std::string_view lines) {
-    std::string frame;
-    append_api_frame(as_bytes(">>>\n" + std::string(lines) + "<<<\n"), frame);
-    raw(frame);
-  }
-  void raw(std::string_view bytes) {
-    ::send(client_, bytes.data(), bytes.size(), MSG_NOSIGNAL);
-  }
-  void accept_sign_on() {
-    next();
-    say("t=hbapi-resp\nreqtype=signon\nresult=OK\ndeadtime=1770\nkeepalive=3e8\nnode=n1\n"
-        "hbversion=3.0.6 (x)\npacemaker=false\nlogfacility=128\n");
-  }
-
-  std::string path;
-
- private:
-  std::array<char, 32> folder_{"/tmp/hbclient-XXXXXX"};
-  int listener_ = -1, client_ = -1;
-  ApiFrameReader reader_;
-  std::thread thread_;
-};
 
 constexpr milliseconds patience{5000}, short_patience{100};
 
@@ -186,4 +118,65 @@ TEST_CASE("another node's client status comes as a cluster message, or not in ti
   const auto late = client.client_status("n2", "ipfail", short_patience);
   REQUIRE_FALSE(late.has_value());
   CHECK(late.error().text == "No timely response.");
+}
+
+TEST_CASE("an answer that comes too late is not taken for that to the next question") {
+  Daemon daemon([](Daemon& d) {
+    d.accept_sign_on();
+    d.next();  // of clientstatus: answered only after the client has given up and asks again
+    CHECK(d.next().text_or_empty("reqtype") == "nodestatus");
+    d.say("t=hbapi-resp\nreqtype=clientstatus\nsubt=respond-cstatus\ncs=offline\nresult=OK\n");
+    d.say("t=hbapi-resp\nreqtype=nodestatus\nst=active\nresult=OK\n");
+    CHECK(d.next().text_or_empty("reqtype") == "numnodes");
+    d.say("t=hbapi-resp\nreqtype=numnodes\nnumnodes=2\nresult=OK\n");
+    CHECK(d.next().text_or_empty("cn") == "second");
+    d.say("t=hbapi-resp\nreqtype=clientstatus\nsubt=respond-cstatus\ncs=online\nresult=OK\n");
+  });
+  HbClient client(daemon.path, patience);
+  REQUIRE(client.sign_on("").has_value());
+  CHECK_FALSE(client.client_status("n2", "first", short_patience).has_value());
+  const auto status = client.node_status("n2");
+  REQUIRE(status.has_value());
+  CHECK(*status == "active");
+  const auto second = client.client_status("n2", "second", patience);
+  REQUIRE(second.has_value());
+  CHECK(*second == "online");
+}
+
+TEST_CASE("sending at once never waits, loses nothing that it accepted, and tells what it refused") {
+  std::atomic<bool> read_now{false};
+  constexpr int most = 100'000;
+  Daemon daemon([&](Daemon& d) {
+    d.accept_sign_on();
+    while (!read_now) std::this_thread::yield();
+    for (int i = 0;; ++i) {
+      const Message message = d.next();
+      if (message.type() == "last" || message.empty()) break;
+      if (message.text_or_empty("number") != std::to_string(i)) FAIL_CHECK(i);
+    }
+    d.say("t=seen\n");
+  });
+  HbClient client(daemon.path, patience);
+  REQUIRE(client.sign_on("x").has_value());
+  int accepted = 0;
+  for (bool full = false; !full && accepted < most;) {
+    Message message;
+    message.add("t", "many");
+    message.add("number", std::to_string(accepted));
+    message.add("text", std::string(1000, 'x'));
+    full = !client.send(message, HbClient::Sending::at_once).has_value();
+    if (!full) ++accepted;
+  }
+  CHECK(accepted > 10);
+  CHECK(accepted < most);
+  CHECK(client.is_sending_blocked());
+  read_now = true;
+  Message last;
+  last.add("t", "last");
+  REQUIRE(client.send(last).has_value());  // waits
+  CHECK_FALSE(client.is_sending_blocked());
+  const auto seen = client.receive(patience);
+  REQUIRE(seen.has_value());
+  REQUIRE(seen->has_value());
+  CHECK((*seen)->type() == "seen");
 }
