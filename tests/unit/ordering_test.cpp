@@ -147,20 +147,25 @@ TEST_CASE("property: whatever comes in whatever order, every message comes out o
   for (int round = 0; round < 200; ++round) {
     Ordering ordering;
     std::multiset<std::string> in, out;
+    const auto take_all = [&](Ordering::Time when) {
+      while (auto message = ordering.take(when))
+        out.insert(std::string(message->text_or_empty("text")));
+    };
     auto now = start;
     std::set<std::string> used;
     for (int i = 0; i < 300; ++i) {
       now += std::chrono::milliseconds{random() % 200};
       const auto number = random() % 60;
-      const std::string generation = std::to_string(random() % 3), node = random() % 2 ? "n2" : "n3";
+      const std::string generation = std::to_string(random() % 3);
+      const std::string node = random() % 2 ? "n2" : "n3";
       if (!used.insert(generation + "/" + node + "/" + std::to_string(number)).second) continue;
       in.insert(std::to_string(number));
       ordering.accept(numbered(number, generation, node), now);
-      while (auto message = ordering.take(now)) out.insert(std::string(message->text_or_empty("text")));
+      take_all(now);
     }
     for (int i = 0; i < 200 && ordering.deadline(); ++i) {
       now = *ordering.deadline();
-      while (auto message = ordering.take(now)) out.insert(std::string(message->text_or_empty("text")));
+      take_all(now);
     }
     CHECK_FALSE(ordering.deadline().has_value());
     CHECK(in == out);
