@@ -130,6 +130,38 @@ LIBHBCLIENT := \
   core/frame.cpp \
   core/message.cpp
 
+# ---- the management daemon and its command
+MGMTD := \
+  clients/hbclient.cpp \
+  clients/mgmt_protocol.cpp \
+  clients/mgmtd/asker.cpp \
+  clients/mgmtd/changes.cpp \
+  clients/mgmtd/clients.cpp \
+  clients/mgmtd/connection.cpp \
+  clients/mgmtd/keeper.cpp \
+  clients/mgmtd/listener.cpp \
+  clients/mgmtd/login.cpp \
+  clients/mgmtd/login_limits.cpp \
+  clients/mgmtd/main.cpp \
+  clients/mgmtd/mgmt_log.cpp \
+  clients/mgmtd/move_order.cpp \
+  clients/mgmtd/options.cpp \
+  clients/mgmtd/partner.cpp \
+  clients/mgmtd/picture.cpp \
+  clients/mgmtd/rights.cpp \
+  clients/mgmtd/server.cpp \
+  clients/mgmtd/session.cpp \
+  clients/mgmtd/source.cpp \
+  clients/mgmtd/verbs.cpp \
+  clients/tls.cpp
+MGMTCMD := \
+  clients/mgmt_protocol.cpp \
+  clients/mgmtcmd/channel.cpp \
+  clients/mgmtcmd/known_servers.cpp \
+  clients/mgmtcmd/main.cpp \
+  clients/mgmtcmd/password.cpp \
+  clients/tls.cpp
+
 # ---- the fast service address
 IPADDR := \
   scripts/resource.d/address.cpp \
@@ -167,6 +199,8 @@ UNIT := \
   tests/unit/logger_test.cpp \
   tests/unit/membership_test.cpp \
   tests/unit/message_test.cpp \
+  tests/unit/mgmt_session_test.cpp \
+  tests/unit/mgmt_verbs_test.cpp \
   tests/unit/netlink_test.cpp \
   tests/unit/ordering_test.cpp \
   tests/unit/peers_test.cpp \
@@ -185,6 +219,13 @@ UNIT_PARTS := \
   readers/message_cutter.cpp \
   scripts/resource.d/address.cpp \
   $(filter clients/%,$(LIBHBCLIENT)) \
+  clients/mgmt_protocol.cpp \
+  clients/mgmtd/changes.cpp \
+  clients/mgmtd/login_limits.cpp \
+  clients/mgmtd/move_order.cpp \
+  clients/mgmtd/picture.cpp \
+  clients/mgmtd/session.cpp \
+  clients/mgmtd/verbs.cpp \
   status/connection.cpp \
   status/logger.cpp
 # Two threads over one ring, for TSan
@@ -221,6 +262,7 @@ FUZZ := \
   tests/fuzz/fuzz_ha_cf.cpp \
   tests/fuzz/fuzz_haresources.cpp \
   tests/fuzz/fuzz_message.cpp \
+  tests/fuzz/fuzz_mgmt.cpp \
   tests/fuzz/fuzz_ring.cpp
 BENCH := \
   tests/bench/bench_ring.cpp
@@ -267,7 +309,7 @@ V ?=
 Q := $(if $(V),,@)
 
 .PHONY: all
-all: $(B)/heartbeat $(B)/cl_status $(B)/IPaddr $(B)/libhbclient.so.1.0.0
+all: $(B)/heartbeat $(B)/cl_status $(B)/mgmtd $(B)/mgmtcmd $(B)/IPaddr $(B)/libhbclient.so.1.0.0
 
 # ---- rules
 .SECONDARY: # objects of pattern-made programs stay
@@ -307,6 +349,10 @@ $(B)/heartbeat: $(call objects,$(HEARTBEAT)) $(LOWER)
 	$(call link,$(LIBS))
 $(B)/cl_status: $(call objects,$(CL_STATUS)) $(LOWER)
 	$(call link,$(LIBS))
+$(B)/mgmtd: $(call objects,$(MGMTD)) $(LOWER)
+	$(call link,$(LIBS) -lssl -lpam)
+$(B)/mgmtcmd: $(call objects,$(MGMTCMD)) $(LOWER)
+	$(call link,$(LIBS) -lssl)
 $(B)/fake_master: $(call objects,$(FAKE_MASTER)) $(LOWER)
 	$(call link,$(LIBS))
 $(B)/IPaddr: $(call objects,$(IPADDR) os/neighbours.cpp os/netlink.cpp)

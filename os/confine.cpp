@@ -195,6 +195,7 @@ core::Result<void> confine(const Confinement& confinement) {
   if (!lifeline_holds(confinement.lifeline)) return core::Error{"the master is gone", EPIPE};
   if (::prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) != 0) return failed("forbid new privileges");
   if (auto done = set_limits(confinement.profile); !done) return done;
+  if (confinement.profile == Profile::unfiltered) return {};
   return install_filter(confinement.profile, filter_mode());
 }
 

@@ -11,8 +11,9 @@
 
 namespace hb::os {
 
-/// medium: readers, writers, FIFO reader (16 calls). status: the one that speaks with strangers.
-enum class Profile : std::uint8_t { medium, status };
+/// medium: readers, writers, FIFO reader (16 calls). status: those that speak with strangers.
+/// unfiltered: no rights either, but it may open files (mgmtd's asker: the board is made anew).
+enum class Profile : std::uint8_t { medium, status, unfiltered };
 /// kill: a forbidden call ends the process. log: it is only written to the kernel's log; for the
 /// test that proves the lists complete (SYSTOLE_FILTER=log in the master's environment).
 enum class FilterMode : std::uint8_t { kill, log };

@@ -1,0 +1,113 @@
+# 060_management: mgmtd and mgmtcmd on two nodes: link status, events, moves, a stopped daemon
+import signal
+import subprocess
+import time
+
+from hosts import ENVIRONMENT, bound
+from testing import check, equal, test
+
+RULE = '-' * 27
+MGMTD = 'respawn root /usr/lib/heartbeat/mgmtd'
+
+
+def answer(host, *words, options=(), **how):
+    """Exit code and lines of an answer; the dashes must be there."""
+    done = host.run('/usr/bin/mgmtcmd', *options, *words, **how)
+    lines = done.stdout.splitlines()
+    if done.returncode in (0, 1):
+        check(len(lines) > 2 and lines[0] == lines[-1] == RULE,
+              f'{words}: no answer between dashes: {done.stdout!r}')
+        equal(lines[1], 'ok' if done.returncode == 0 else 'fail', f'verdict of {words}')
+        return done.returncode, lines[2:-1]
+    return done.returncode, done.stderr.splitlines()
+
+
+def settle(t, lab):
+    lab.start()
+    lab.wait_placed(t.pace(8, 25), n1='a', n2='b')
+    lab.wait_settled(t.pace(8, 15))
+    for host in lab.hosts:
+        lab.wait(lambda: answer(host, 'echo', 'here') == (0, ['here']), 5,
+                 f'mgmtd to serve on {host.name}')
+
+
+class Listener:
+    """A `mgmtcmd regevt` that runs in a host; its lines so far."""
+
+    def __init__(self, host, *kinds):
+        self.file = open(f'{host.folder}/events', 'w+', encoding='utf-8')
+        self.process = subprocess.Popen(bound(host.enter(['/usr/bin/mgmtcmd', 'regevt', *kinds])),
+                                        stdin=subprocess.DEVNULL, stdout=self.file,
+                                        env=ENVIRONMENT)
+
+    def lines(self):
+        with open(self.file.name, encoding='utf-8') as file:
+            return file.read().splitlines()
+
+    def close(self):
+        self.process.kill()
+        self.process.wait()
+        self.file.close()
+
+
+@test(60, 'mgmtcmd: links up, one cut, a node dead, the daemon hung and stopped', limit=60)
+def management(t):
+    with t.lab(extra=(f'{MGMTD} --no-tls',)) as lab:
+        n1, n2 = lab.hosts
+        settle(t, lab)
+        equal(answer(n1, 'status_hblinks'), (0, ['good']), 'all links up')
+        equal(answer(n1, 'all_nodes'), (0, ['n1', 'n2']), 'all nodes')
+        equal(answer(n1, 'links', 'n2'), (0, ['eth0', 'eth1']), 'links')
+        equal(answer(n1, 'link_status', 'n2', 'eth1'), (0, ['up']), 'link status')
+        equal(answer(n1, 'node_type', 'n2'), (0, ['normal']), 'node type')
+        code, values = answer(n1, 'hb_config')
+        check(code == 0 and 'deadtime=1000ms' in values, f'hb_config: {values}')
+        code, values = answer(n1, 'node_config', 'N1')
+        check(code == 0 and {'name=n1', 'status=active', 'local=yes'} <= set(values),
+              f'node_config: {values}')
+        code, values = answer(n1, 'rsc_status')
+        equal((code, values[:1], len(values)), (0, ['local'], 3), f'rsc_status: {values}')
+        code, values = answer(n1, 'node_type', 'nobody')
+        check(code == 1 and 'there is no node nobody' in values[0], f'unknown node: {values}')
+
+        listener = Listener(n1)
+        lab.wait(lambda: listener.lines()[:2] == [RULE, 'ok'], 5, 'regevt to be answered')
+        lab.links[1].cut(n2)
+        lab.wait(lambda: answer(n1, 'status_hblinks') == (0, ['has_dead']), 5, 'the dead link')
+        lab.wait(lambda: 'link n2 eth1 dead' in listener.lines(), 5, 'the event of the dead link')
+        lab.links[1].heal(n2)
+        lab.wait(lambda: answer(n1, 'status_hblinks') == (0, ['good']), 5, 'the healed link')
+
+        equal(answer(n2, 'standby', 'n2', 'on'), (0, []), 'standby of the local node')
+        lab.wait_placed(t.pace(8, 20), n1='ab', n2='')
+        lab.wait_settled(t.pace(8, 20), n1='all', n2='none')
+        lab.wait(lambda: any(line.startswith('resource group') and ' n1 running' in line
+                             for line in listener.lines()), 5, 'the event of the moved group')
+        equal(answer(n1, 'standby', 'n2', 'off'), (0, []), 'the end of the standby')
+        lab.wait_placed(t.pace(8, 20), n1='a', n2='b')
+
+        n2.power_off()
+        lab.wait(lambda: 'node n2 dead' in listener.lines(), 5, 'the event of the dead node')
+        equal(answer(n1, 'status_hblinks'), (0, ['has_dead']), 'links of a dead node')
+        equal(answer(n1, 'active_nodes'), (0, ['n1']), 'active nodes')
+        listener.close()
+        hung_and_stopped(t, lab, n1)
+
+
+def hung_and_stopped(t, lab, n1):
+    # A daemon that hangs: an answer all the same, in bounded time, also to several at once.
+    n1.kill('heartbeat: status', signal.SIGSTOP)
+    began = time.monotonic()
+    code, values = answer(n1, 'status_hblinks')
+    check(code == 1 and values, f'a hung daemon: {code} {values}')
+    check(time.monotonic() - began < 14, 'the answer about a hung daemon came late')
+    equal(answer(n1, 'echo', 'alive'), (0, ['alive']), 'mgmtd beside a hung daemon')
+    n1.kill('heartbeat: status', signal.SIGCONT)
+    lab.wait(lambda: answer(n1, 'all_nodes') == (0, ['n1', 'n2']), 10, 'the daemon to be back')
+    # respawn ends mgmtd with the daemon; one that was started by hand goes on.
+    n1.stop()
+    lab.wait(lambda: answer(n1, 'echo', 'x')[0] == 2, 5, 'mgmtd to end with heartbeat')
+    n1.shell('setsid /usr/lib/heartbeat/mgmtd --no-tls >/var/log/mgmtd 2>&1 </dev/null &')
+    lab.wait(lambda: answer(n1, 'echo', 'x')[0] == 0, 5, 'mgmtd on its own')
+    code, values = answer(n1, 'status_hblinks')
+    check(code == 1 and 'heartbeat is stopped' in values[0], f'a stopped daemon: {values}')
