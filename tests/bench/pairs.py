@@ -104,10 +104,11 @@ def standby(program):
 
 
 def twenty(program):
-    """Milliseconds from the first to the last of 20 addresses answering at n2 (asked each 4 ms)."""
+    """Milliseconds from the earliest possible verdict until all of 20 addresses answer at n2."""
+    deadtime, keepalive = 1000, 20
     addresses = [f'10.77.0.{100 + i}' for i in range(20)]
     groups = tuple(('n1', f'IPaddr2::{address}/24/eth0') for address in addresses)
-    with cluster(program, groups=groups) as lab:
+    with cluster(program, groups=groups, deadtime=deadtime, keepalive=keepalive) as lab:
         n1, n2 = lab.hosts
         lab.wait(lambda: len(n1.service_addresses()) == 20, 30, 'n1 to hold 20 addresses')
         probes = [lab.client.probe(address, 4000) for address in addresses]
@@ -119,7 +120,9 @@ def twenty(program):
             lab.wait_answer(probe, n2, 20)
         ends = [gap['at'] + gap['ms'] / 1000 for probe in probes
                 for gap in probe.gaps(100) if gap['at'] > cut - 0.5]
-        return (max(ends) - min(ends)) * 1000
+        if os.environ.get("SHOW"): print(sorted(round((e-cut)*1000-(deadtime-keepalive)) for e in ends))
+        # The deadline counts from the last beat, which was at most one keepalive before the cut.
+        return (max(ends) - cut) * 1000 - (deadtime - keepalive)
 
 
 def footprint(program, seconds, busy_seconds):
