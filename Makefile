@@ -107,6 +107,7 @@ HEARTBEAT := \
   status/script.cpp \
   status/state_writer.cpp \
   status/status.cpp \
+  status/successor.cpp \
   status/surroundings.cpp
 
 # ---- clients: programs that ask the daemon
@@ -239,6 +240,7 @@ RING_THREADS := \
 RUNNER_TEST := \
   tests/unit/main.cpp \
   tests/unit/addresses_test.cpp \
+  tests/unit/adopt_test.cpp \
   tests/unit/config_files_test.cpp \
   tests/unit/ledger_test.cpp \
   tests/unit/respawn_test.cpp \

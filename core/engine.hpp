@@ -66,6 +66,8 @@ class Engine {
 
   [[nodiscard]] const Snapshot& snapshot() const;
   [[nodiscard]] const Counters& counters() const;
+  /// The number of the next message: nothing that left this node has it.
+  [[nodiscard]] Seqno next_seqno() const;
   [[nodiscard]] const Config& config() const;
   [[nodiscard]] const std::vector<Group>& groups() const;
   /// Keys of the groups that may run here, blank separated: what the next image has to be told.

@@ -40,6 +40,14 @@ struct Slot {
 
 }  // namespace
 
+struct TestamentWords {
+  char boot[40];
+  std::uint64_t next_seqno;
+  std::uint64_t turn_ns;
+  std::uint64_t settled;
+  std::uint64_t crashes_ns[remembered_crashes];
+};
+
 struct BoardPage {
   std::uint64_t magic;
   std::uint64_t layout;
@@ -47,6 +55,7 @@ struct BoardPage {
   std::int64_t started_ns;
   /// Number of snapshots published; the current one is in slot (count - 1) % 2, none if 0.
   alignas(index_alignment) std::uint64_t count;
+  alignas(index_alignment) TestamentWords testament;
   alignas(page_bytes) std::uint64_t counters[board_counters];
   std::uint64_t labels;  ///< how many are valid
   char names[board_counters][board_label_bytes];
@@ -61,10 +70,17 @@ constexpr std::uint64_t board_layout =
                  sizeof(core::NodeRow), sizeof(core::LinkRow), sizeof(core::GroupRow),
                  offsetof(Snapshot, nodes), offsetof(Snapshot, links),
                  offsetof(Snapshot, link_status), offsetof(Snapshot, groups),
+                 offsetof(BoardPage, testament), sizeof(TestamentWords),
                  offsetof(BoardPage, black_box), board_counters, board_label_bytes});
 
 std::uint64_t load(const std::uint64_t& word, std::memory_order order) {
   return std::atomic_ref{const_cast<std::uint64_t&>(word)}.load(order);
+}
+std::uint64_t nanoseconds(core::Instant time) {
+  return static_cast<std::uint64_t>(time.time_since_epoch().count());
+}
+core::Instant instant(std::uint64_t nanoseconds) {
+  return core::Instant{core::Duration{static_cast<std::int64_t>(nanoseconds)}};
 }
 void store(std::uint64_t& word, std::uint64_t value, std::memory_order order) {
   std::atomic_ref{word}.store(value, order);
@@ -190,6 +206,21 @@ void Board::set_counter(std::size_t index, std::uint64_t value) {
   if (index < board_counters) store(page_->counters[index], value, std::memory_order_relaxed);
 }
 
+void Board::begin_testament(std::string_view boot, std::span<const core::Instant> crashes) {
+  TestamentWords& words = page_->testament;
+  boot.substr(0, sizeof words.boot - 1).copy(words.boot, sizeof words.boot - 1);
+  for (std::size_t i = 0; i < std::min(crashes.size(), remembered_crashes); ++i) {
+    store(words.crashes_ns[i], nanoseconds(crashes[i]), std::memory_order_relaxed);
+  }
+}
+
+void Board::add_to_testament(core::Seqno next_seqno, core::Instant turn) {
+  store(page_->testament.next_seqno, next_seqno.value, std::memory_order_relaxed);
+  store(page_->testament.turn_ns, nanoseconds(turn), std::memory_order_release);
+}
+
+void Board::settle_testament() { store(page_->testament.settled, 1, std::memory_order_release); }
+
 // ---- reader -----------------------------------------------------------------------------------
 
 core::Result<BoardReader> BoardReader::open(const std::string& path) {
@@ -246,6 +277,19 @@ core::Result<core::Duration> BoardReader::read_snapshot(Snapshot& into) const {
 BoardReader::Identity BoardReader::identity() const {
   return {page_->pid, core::Instant{core::Duration{page_->started_ns}},
           load(page_->count, std::memory_order_acquire)};
+}
+
+Testament BoardReader::testament() const {
+  const TestamentWords& words = page_->testament;
+  Testament found;
+  found.boot.assign(words.boot, ::strnlen(words.boot, sizeof words.boot));
+  found.turn = instant(load(words.turn_ns, std::memory_order_acquire));
+  found.next_seqno.value = load(words.next_seqno, std::memory_order_relaxed);
+  found.is_settled = load(words.settled, std::memory_order_acquire) != 0;
+  for (std::size_t i = 0; i < remembered_crashes; ++i) {
+    found.crashes[i] = instant(load(words.crashes_ns[i], std::memory_order_relaxed));
+  }
+  return found;
 }
 
 std::vector<BoardReader::NamedCounter> BoardReader::counters() const {

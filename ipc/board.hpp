@@ -8,6 +8,7 @@
 #include "ipc/shm.hpp"
 #include "os/fd.hpp"
 
+#include <array>
 #include <cstddef>
 #include <cstdint>
 #include <span>
@@ -24,6 +25,19 @@ inline constexpr std::size_t board_counters = 512;
 /// A label with its NUL, e.g. "frames_in" or "read eth0 kernel_drops".
 inline constexpr std::size_t board_label_bytes = 48;
 
+/// Crashes that a board remembers; so many within ten dead times end the attempts (design §2).
+inline constexpr std::size_t remembered_crashes = 3;
+
+/// What the next master has to know if this one dies: the last words are always those of its last
+/// turn, since the file outlives the process.
+struct Testament {
+  std::string boot;              ///< kernel's boot id: Instants of another boot mean nothing
+  core::Seqno next_seqno{};      ///< not used for any frame that left this node
+  core::Instant turn{};          ///< end of the last turn
+  bool is_settled = false;       ///< it ended in good order: nothing is left to go on with
+  std::array<core::Instant, remembered_crashes> crashes{};  ///< the newest first; zero: none
+};
+
 /// The writing end: the master's. The file is 0640 root:haclient, made anew at each start under
 /// another name and renamed, so that readers of the old one keep a whole board.
 class Board {
@@ -39,6 +53,13 @@ class Board {
   /// Names counters from 0; replaces all labels. Too long ones are cut, too many ignored.
   void name_counters(std::span<const std::string> labels);
   void set_counter(std::size_t index, std::uint64_t value);
+
+  /// At start: which boot, and the crashes before this life.
+  void begin_testament(std::string_view boot, std::span<const core::Instant> crashes);
+  /// Each turn, before what it made leaves the process.
+  void add_to_testament(core::Seqno next_seqno, core::Instant turn);
+  /// At an orderly end.
+  void settle_testament();
 
   [[nodiscard]] BlackBoxWriter& black_box() { return black_box_; }
   /// Read-only; for the status process (descriptor 7).
@@ -78,6 +99,7 @@ class BoardReader {
     std::string label;
     std::uint64_t value = 0;
   };
+  [[nodiscard]] Testament testament() const;
   [[nodiscard]] std::vector<NamedCounter> counters() const;
   [[nodiscard]] BlackBoxReader black_box(BlackBoxReader::From from) const;
 

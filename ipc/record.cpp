@@ -57,6 +57,7 @@ constexpr std::array permits = {
     Permit{RecordType::persist, Direction::down, bit(Role::runner), large},
     Permit{RecordType::goodbye, Direction::down, any, small},
     Permit{RecordType::holdings, Direction::down, bit(Role::runner), large},
+    Permit{RecordType::no_successor, Direction::down, bit(Role::runner), small},
     Permit{RecordType::action_done, Direction::up, bit(Role::runner), line},
     Permit{RecordType::client_done, Direction::up, bit(Role::runner), small},
     Permit{RecordType::address_lost, Direction::up, bit(Role::runner), small},

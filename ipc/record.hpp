@@ -52,6 +52,7 @@ enum class RecordType : std::uint16_t {
   persist = 56,        ///< `file`, `content`: written atomically by the runner
   goodbye = 57,        ///< empty: the master leaves on purpose; resources are released or kept
   holdings = 58,       ///< `address`*, `group`*: service addresses that the guardian watches
+  no_successor = 59,   ///< empty: the master is being stopped; if it dies, nobody follows it
   // runner → master
   action_done = 60,    ///< `ticket`, `exit` decimal or `signal` or `missing`, `output`
   client_done = 61,    ///< `ticket`, `exit`/`signal`

@@ -111,6 +111,9 @@ int serve(LoadedConfig loaded, const CommandLine& line, char** argv) {
   setup.image = std::move(image);
   setup.ready = std::move(ready);
   setup.held = line.held;
+  for (unsigned i = 0; i < line.debug; ++i) setup.arguments.emplace_back("-d");
+  if (!line.realtime) setup.arguments.emplace_back("-l");
+  if (!line.manage_resources) setup.arguments.emplace_back("-M");
   setup.resumed = line.verb == CommandLine::Verb::resume;
   if (const char* running = std::getenv(running_variable); running != nullptr && setup.resumed) {
     setup.running = running;

@@ -171,21 +171,58 @@ std::string Master::running() const { return engine_->running_keys(); }
 core::Result<void> Master::prepare() {
   const core::Now now = os::now();
   if (auto made = make_folders(); !made) return made;
-  auto state = load_state(setup_.loaded.config, now.wall, os::paths::state_dir);
-  if (!state) return std::move(state).error();
   if (auto opened = open_fifo(); !opened) return opened;
   if (auto opened = open_register_socket(); !opened) return opened;
-  auto board = ipc::Board::create(os::paths::board);
-  if (!board) return std::move(board).error();
-  board_ = std::move(*board);
+  if (auto followed = succeed(now); !followed) return followed;
   log_file_ = open_log(setup_.loaded.config.logfile);
   debug_file_ = open_log(setup_.loaded.config.debugfile);
   log(core::LogLevel::info, "**************************");
   log(core::LogLevel::info, fmt::format("Configuration validated. Starting heartbeat {}",
                                         core::heartbeat_version));
-  for (const core::Log& line : state->log) log(line.level, line.text);
+  if (estate_) {
+    log(core::LogLevel::crit,
+        fmt::format("The master control process of generation {} died after message {}. This one "
+                    "goes on; nothing moves.",
+                    estate_->generation.value, estate_->next_seqno.value));
+  }
+  if (auto made = make_engine(now); !made) return made;
   if (auto written = os::write_pid_file(os::paths::pid_file, ::getpid()); !written) return written;
 
+  times_ = file_times();
+  add_children();
+  open_media(now.instant);
+  watch_signals();
+  return {};
+}
+
+/// Looks at the board of the master before us, then makes our own in its place.
+core::Result<void> Master::succeed(const core::Now& now) {
+  const std::string boot = os::boot_id();
+  Estate estate;
+  switch (find_estate(os::paths::board, boot, now.instant, setup_.loaded.config.deadtime, estate)) {
+    case Succession::none: break;
+    case Succession::go_on: estate_ = std::move(estate); break;
+    case Succession::too_often:
+      return core::Error{fmt::format(
+          "the master control process died {} times within ten dead times: what runs here is "
+          "released, and the other nodes take it. Look at {} for the cause, then start heartbeat",
+          ipc::remembered_crashes, setup_.loaded.config.logfile)};
+  }
+  auto board = ipc::Board::create(os::paths::board);
+  if (!board) return std::move(board).error();
+  board_ = std::move(*board);
+  if (estate_) {
+    board_->begin_testament(boot, estate_->crashes);
+  } else {
+    board_->begin_testament(boot, {});
+  }
+  return {};
+}
+
+core::Result<void> Master::make_engine(const core::Now& now) {
+  auto state = load_state(setup_.loaded.config, now.wall, os::paths::state_dir);
+  if (!state) return std::move(state).error();
+  for (const core::Log& line : state->log) log(line.level, line.text);
   core::EngineSetup engine;
   engine.config = setup_.loaded.config;
   engine.groups = setup_.loaded.groups;
@@ -196,12 +233,11 @@ core::Result<void> Master::prepare() {
   engine.hooks = hook_names(os::paths::rc_dir);
   if (!setup_.held.empty()) engine.inheritance.held = core::holding(setup_.held);
   engine.inheritance.running_keys = setup_.running;
+  if (estate_) {
+    engine.inheritance.held = held_by(*estate_->view);
+    engine.inheritance.running_keys = running_keys(*estate_->view);
+  }
   engine_ = std::make_unique<core::Engine>(std::move(engine), now);
-
-  times_ = file_times();
-  add_children();
-  open_media(now.instant);
-  watch_signals();
   return {};
 }
 
@@ -490,6 +526,7 @@ void Master::step(core::Now now, const core::Input& input) { apply(engine_->step
 void Master::finish_turn(core::Now now) {
   // Before the events of this turn are flushed: a query is never older than an event delivered.
   if (publish_ || now.instant >= next_publish_) publish(now.instant);
+  board_->add_to_testament(engine_->next_seqno(), now.instant);
   for (const auto& child : supervisor_->children()) {
     if (child->channel) child->channel->flush();
   }
@@ -662,6 +699,7 @@ void Master::carry_out(const core::Persist& persist) {
 }
 
 void Master::carry_out(const core::Exit& exit) {
+  board_->settle_testament();
   scratch_.clear();
   push(supervisor_->find(ipc::Role::runner), ipc::RecordType::goodbye, scratch_);
   switch (exit.reason) {
@@ -768,7 +806,12 @@ void Master::configure_runner(Child& child) {
   scratch_.add_decimal("deadtime", static_cast<std::uint64_t>(
       std::chrono::duration_cast<std::chrono::milliseconds>(config.deadtime).count()));
   scratch_.add("node", config.node_name);
+  if (!os::has_service_manager()) {
+    scratch_.add("successor", os::paths::program);
+    for (const std::string& argument : setup_.arguments) scratch_.add("successor_arg", argument);
+  }
   push(&child, ipc::RecordType::runner_config, scratch_);
+  if (stop_asked_) tell_no_successor();
   told_holdings_.clear();  // it knows of none
   publish_ = true;
   if (api_open_) start_clients();
@@ -803,7 +846,11 @@ void Master::start_clients() {
 void Master::on_signal(int signal) {
   const core::Now now = os::now();
   switch (signal) {
-    case SIGTERM: step(now, core::StopRequested{}); break;
+    case SIGTERM:
+      stop_asked_ = true;
+      tell_no_successor();
+      step(now, core::StopRequested{});
+      break;
     case SIGHUP: reload(); break;
     case SIGUSR1: ++setup_.loaded.config.debug; break;
     case SIGUSR2:
@@ -812,6 +859,11 @@ void Master::on_signal(int signal) {
     default:
       log(core::LogLevel::error, fmt::format("Unexpected alarm in process {}", ::getpid()));
   }
+}
+
+void Master::tell_no_successor() {
+  scratch_.clear();
+  push(supervisor_->find(ipc::Role::runner), ipc::RecordType::no_successor, scratch_);
 }
 
 void Master::reload() {

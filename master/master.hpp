@@ -3,6 +3,7 @@
 
 #include "core/engine.hpp"
 #include "ipc/board.hpp"
+#include "master/adopt.hpp"
 #include "master/config_files.hpp"
 #include "master/links.hpp"
 #include "master/supervisor.hpp"
@@ -25,6 +26,7 @@ struct MasterSetup {
   std::string held;       ///< -C of a resumed start, else ""
   std::optional<std::string> running;  ///< keys of the groups that the image before us left running
   bool resumed = false;   ///< -R
+  std::vector<std::string> arguments;  ///< options with which a successor has to be started
   std::function<void()> detached;  ///< called once all children serve: lets go of the terminal
 };
 
@@ -48,6 +50,8 @@ class Master {
  private:
   // start
   core::Result<void> prepare();
+  core::Result<void> succeed(const core::Now& now);
+  core::Result<void> make_engine(const core::Now& now);
   core::Result<void> make_folders();
   core::Result<void> open_fifo();
   core::Result<void> open_register_socket();
@@ -95,6 +99,7 @@ class Master {
 
   // signals
   void on_signal(int signal);
+  void tell_no_successor();
   void reload();
   struct FileTimes {
     std::pair<std::int64_t, std::int64_t> config, keys;  ///< seconds, nanoseconds
@@ -107,6 +112,7 @@ class Master {
   os::Loop loop_;
   std::unique_ptr<Supervisor> supervisor_;
   std::unique_ptr<core::Engine> engine_;
+  std::optional<Estate> estate_;  ///< of a master that died just now, and that we follow
   std::optional<ipc::Board> board_;
   std::vector<OpenLink> links_;
   std::vector<core::Instant> link_retry_;
@@ -122,7 +128,8 @@ class Master {
   core::Instant asked_for_ = core::never;  ///< the deadline that the loop was told
   std::optional<MasterEnd> end_;
   FileTimes times_;
-  bool started_ = false, publish_ = false, api_open_ = false, ready_told_ = false;
+  bool started_ = false, publish_ = false, api_open_ = false, ready_told_ = false,
+       stop_asked_ = false;
 };
 
 }  // namespace hb::master

@@ -136,4 +136,11 @@ bool process_exists(pid_t pid) {
          state[name_end + 2] != 'Z';
 }
 
+std::string boot_id() {
+  auto text = read_file("/proc/sys/kernel/random/boot_id", 64);
+  if (!text) return {};
+  std::erase(*text, '\n');
+  return *text;
+}
+
 }  // namespace hb::os

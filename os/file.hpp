@@ -36,4 +36,7 @@ enum class Links : std::uint8_t { refuse, follow };
 /// Whether a process of that number exists (also another user's) and has not ended (no zombie).
 [[nodiscard]] bool process_exists(pid_t pid);
 
+/// The kernel's name for this boot, within which its boot clock counts; "" if it does not tell.
+[[nodiscard]] std::string boot_id();
+
 }  // namespace hb::os

@@ -53,4 +53,6 @@ void notify_service_manager(std::string_view state) {
                  reinterpret_cast<const sockaddr*>(&address), size);
 }
 
+bool has_service_manager() { return std::getenv("NOTIFY_SOCKET") != nullptr; }
+
 }  // namespace hb::os

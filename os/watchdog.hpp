@@ -25,5 +25,7 @@ class Watchdog {
 
 /// sd_notify: one datagram like "READY=1" to $NOTIFY_SOCKET; without it nothing happens.
 void notify_service_manager(std::string_view state);
+/// Somebody who starts us again waits for such datagrams.
+[[nodiscard]] bool has_service_manager();
 
 }  // namespace hb::os

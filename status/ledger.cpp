@@ -231,11 +231,4 @@ const Holding* Ledger::find(std::string_view key, std::uint16_t resource) const 
   return at == entries_.size() ? nullptr : &entries_[at];
 }
 
-std::string boot_id() {
-  auto text = os::read_file("/proc/sys/kernel/random/boot_id", 64);
-  if (!text) return {};
-  std::erase(*text, '\n');
-  return *text;
-}
-
 }  // namespace hb::status

@@ -83,7 +83,4 @@ class Ledger {
   std::vector<Holding> entries_;
 };
 
-/// The kernel's name for this boot; "" if it does not tell.
-[[nodiscard]] std::string boot_id();
-
 }  // namespace hb::status

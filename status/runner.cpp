@@ -4,6 +4,7 @@
 #include "core/frame.hpp"
 #include "ipc/child.hpp"
 #include "os/clock.hpp"
+#include "os/file.hpp"
 #include "os/log.hpp"
 #include "status/actions.hpp"
 #include "status/addresses.hpp"
@@ -13,6 +14,7 @@
 #include "status/release.hpp"
 #include "status/respawn.hpp"
 #include "status/state_writer.hpp"
+#include "status/successor.hpp"
 #include "status/surroundings.hpp"
 
 #include <fmt/core.h>
@@ -44,6 +46,8 @@ constexpr std::size_t log_text_bytes = 4000;
 /// The ledger's lines in runner_state, likewise.
 constexpr std::size_t state_bytes = 48 << 10;
 /// For what still runs after the master said goodbye.
+/// Orphaned: how often we look whether another runner has taken the ledger.
+constexpr core::Duration look_pause = std::chrono::milliseconds{20};
 constexpr core::Duration leaving_patience = std::chrono::seconds{60};
 
 /// Still an ordinary process, yet one that a busy machine does not keep waiting: between a verdict
@@ -115,11 +119,13 @@ class Runner {
   RespawnClients clients_;
   StateWriter state_writer_;
   Addresses addresses_;
+  Successor successor_;
   std::optional<Release> release_;
   std::optional<Logger> logger_;  // only without a master
   os::Fd signals_;
   Phase phase_ = Phase::serving;
   core::Instant phase_end_ = core::never, next_log_check_ = core::never;
+  core::Instant next_look_ = core::never;  ///< orphaned: has a new runner the ledger?
   core::Message incoming_, outgoing_;
   struct Waiting {
     RecordType type;
@@ -146,7 +152,8 @@ Runner::Runner(ipc::Child child)
         outgoing_.add("address", loss.address);
         outgoing_.add("text", loss.text);
         send(RecordType::address_lost, outgoing_);
-      }) {}
+      }),
+      successor_(surroundings_) {}
 
 int Runner::serve() {
   ::setpriority(PRIO_PROCESS, 0, own_nice);  // refused in some containers: slower, not wrong
@@ -183,6 +190,7 @@ void Runner::take(const ipc::RecordView& record) {
     clients_.stop_all();
     return;
   }
+  if (record.type == RecordType::no_successor) return successor_.forbid();
   if (!core::decode(record.payload, incoming_))
     return log(LogLevel::error, "A record is no message");
   take_message(record.type, incoming_);
@@ -217,7 +225,7 @@ void Runner::configure(const core::Message& message) {
   check_logs(os::instant_now());
   if (ledger_) return;
   const pid_t own = ::getpid();
-  ledger_.emplace(now.ledger, boot_id(), ProcessId{own, start_time_of(own).value_or(0)});
+  ledger_.emplace(now.ledger, os::boot_id(), ProcessId{own, start_time_of(own).value_or(0)});
   actions_.emplace(surroundings_, *ledger_,
                    [this](const ActionRequest& request, const ActionReport& report) {
                      action_ended(request, report);
@@ -327,12 +335,14 @@ void Runner::turn() {
     actions_->save();  // before the reports leave
   }
   hooks_.tick(now);
-  clients_.tick(now);
+  // A new master's runner starts clients anew; until we know, none is restarted here.
+  if (phase_ != Phase::orphaned) clients_.tick(now);
   addresses_.tick(now);
   if (next_log_check_ <= now) check_logs(now);
   send_waiting();
-  auto next = std::min({phase_end_, next_log_check_, hooks_.next_deadline(),
-                        clients_.next_deadline(), addresses_.next_deadline()});
+  auto next = std::min({phase_end_, next_look_, next_log_check_, hooks_.next_deadline(),
+                        addresses_.next_deadline()});
+  if (phase_ != Phase::orphaned) next = std::min(next, clients_.next_deadline());
   if (actions_) next = std::min(next, actions_->next_deadline());
   if (release_) next = std::min(next, release_->next_deadline());
   if (!waiting_.empty()) next = std::min(next, now + send_again);
@@ -357,6 +367,7 @@ void Runner::master_lost() {
 }
 
 void Runner::go_on(core::Instant now) {
+  next_look_ = core::never;
   if (phase_ == Phase::orphaned && !logger_) {
     logger_.emplace();
     LogFormat format;
@@ -369,8 +380,17 @@ void Runner::go_on(core::Instant now) {
       logger_->set_debug_file(os::Fd(::fcntl(fd, F_DUPFD_CLOEXEC, 3)));
     log(LogLevel::crit, "The master control process died.");
     waiting_.clear();
+    successor_.start();
   }
-  if (phase_ == Phase::orphaned && now >= phase_end_) {
+  if (phase_ == Phase::orphaned && ledger_ && !ledger_->is_ours()) {
+    log(LogLevel::info, "A new master took over what runs here.");
+    phase_ = Phase::ending;
+    phase_end_ = core::never;
+    clients_.stop_all();
+  } else if (phase_ == Phase::orphaned && !successor_.is_hopeless() && now < phase_end_) {
+    next_look_ = now + look_pause;
+  }
+  if (phase_ == Phase::orphaned && (now >= phase_end_ || successor_.is_hopeless())) {
     phase_end_ = core::never;
     const bool is_ours = ledger_ && ledger_->is_ours();
     phase_ = is_ours ? Phase::releasing : Phase::ending;

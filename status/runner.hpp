@@ -10,7 +10,8 @@ namespace hb::status {
 /// From the master (repeated fields marked *; numbers decimal):
 ///   runner_config  `env`* NAME=value: the whole environment of scripts; `path`* folders searched
 ///                  for resource scripts in order; `rc_dir`, `harc`; `workdir`; `state_dir` for
-///                  persist; `ledger`; `logfile`, `debugfile` ("" = none); `deadtime` ms; `node`.
+///                  persist; `ledger`; `logfile`, `debugfile` ("" = none); `deadtime` ms; `node`;
+///                  `successor`, `successor_arg`*: program of a new master, should this one die.
 ///                  May come again (reload): replaces the earlier one.
 ///   run_action     `ticket`, `group`, `key`, `resource` (index), `script`, `arg`*, `op`
 ///                  (start|stop|status), `timeout` ms (0 = none).

@@ -14,7 +14,9 @@ core::Result<RunnerSettings> settings_of(const core::Message& config) {
         settings.environment.emplace_back(field.value);
     }
     if (field.name == "path") settings.path.emplace_back(field.value);
+    if (field.name == "successor_arg") settings.successor_arguments.emplace_back(field.value);
   }
+  settings.successor = config.text_or_empty("successor");
   settings.rc_dir = config.text_or_empty("rc_dir");
   settings.harc = config.text_or_empty("harc");
   settings.workdir = config.text_or_empty("workdir");

@@ -20,6 +20,8 @@ namespace hb::status {
 struct RunnerSettings {
   std::vector<std::string> environment;  ///< NAME=value: the whole environment of scripts
   std::vector<std::string> path;         ///< folders of resource scripts, in order
+  std::string successor;                 ///< program of a new master; "": somebody else starts it
+  std::vector<std::string> successor_arguments;
   std::string rc_dir, harc, workdir, state_dir, ledger, logfile, debugfile, node;
   core::Duration deadtime{};
 };

@@ -1,4 +1,4 @@
-// bench_ring: latency and throughput of the shared-memory ring beside a pipe and a socketpair; a wake's price
+// bench_ring: the shared-memory ring beside a pipe and a socketpair; the price of a bare wake
 #include "ipc/channel.hpp"
 #include "os/clock.hpp"
 #include "os/fd.hpp"

@@ -304,3 +304,53 @@ def sixth_version(t):
         n1.start()
         lab.wait(placed, 15, 'both groups to be at home again')
         lab.wait(lambda: answers_from(n1), 5, f'{address} to answer from n1 again')
+
+
+@test(200, 'kill -9 of the master: another one goes on, the service stays, nobody is declared dead',
+      limit=90)
+def killed_master(t):
+    # The runner waits half a dead time; on a busy machine a start takes some of that.
+    with t.lab(deadtime=4000, warntime=3000, keepalive=200, initdead=8000) as lab:
+        n1 = lab.hosts[0]
+        lab.start()
+        settled(lab, t.pace(10, 25))
+        probe = lab.client.probe(VIP1)
+        lab.wait_answer(probe, n1)
+        since = time.time()
+        calls = len(n1.read('/var/log/tres').splitlines())
+        n1.kill('master control process')
+
+        def goes_on():
+            titles = list(n1.processes().values())
+            return titles.count('heartbeat: master control process') == 1 and len(titles) == 8
+        lab.wait(goes_on, 10, 'a new master with all its children, and nothing of the old one')
+        lab.wait(lambda: n1.rscstatus() == 'local', 10, 'n1 to be settled')
+        nothing_happened(lab, probe, since)
+        check(n1.log_lines('This one goes on'), 'the log says what happened')
+        starts = [line for line in n1.read('/var/log/tres').splitlines()[calls:]
+                  if not line.endswith('status')]
+        equal(starts, [], 'scripts that changed something')
+
+
+@test(201, 'a master that dies again and again: its runner gives all up, the peer takes it', limit=90)
+def dying_master(t):
+    with t.lab(deadtime=4000, warntime=3000, keepalive=200, initdead=8000) as lab:
+        n1, n2 = lab.hosts
+        lab.start()
+        settled(lab, 10)
+        probe = lab.client.probe(VIP1)
+        lab.wait_answer(probe, n1)
+        for life in range(3):
+            old = [pid for pid, title in n1.processes().items() if 'master control' in title]
+
+            def another():
+                now = [pid for pid, title in n1.processes().items() if 'master control' in title]
+                return now and now != old and n1.rscstatus() == 'local'
+            n1.kill('master control process')
+            if life < 2:
+                lab.wait(another, 10, f'master number {life + 2}')
+        lab.wait(lambda: not n1.processes(), 15, 'everything of n1 to end')
+        equal(n1.service_addresses(), [], 'addresses left on n1')
+        lab.wait(lambda: 'a' in n2.resources(), 15, 'n2 to take over')
+        lab.wait_answer(probe, n2, 10)
+        equal(probe.events('two owners'), [], 'two owners')

@@ -4,7 +4,7 @@ import re
 import time
 
 import peer
-from lab import TOP, VIP1
+from lab import TOP, VIP1, VIP2
 from testing import check, equal, note, test
 
 NICE = ('on', 'off')
@@ -262,6 +262,27 @@ def restart(t):
                 equal(host.nodestatus(other), 'active', f'status of {other}')
             equal(lab.placement(), {'n1': ['a'], 'n2': ['b']}, 'placement')
             check(probe.longest_gap(since) < 100, f'the service stayed: {probe.gaps()}')
+
+
+@test(202, 'mixed: kill -9 of our master; the next one goes on, 3.0.6 declares nobody dead', limit=120)
+def killed_master(t):
+    for kinds in (('ours', 'debian'), ('debian', 'ours')):
+        with t.lab(*kinds, deadtime=8000, initdead=8000) as lab:
+            start(lab)
+            probes = [lab.client.probe(VIP1), lab.client.probe(VIP2)]
+            for probe, host in zip(probes, lab.hosts):
+                lab.wait_answer(probe, host)
+            since = time.time()
+            ours = lab.hosts[kinds.index('ours')]
+            ours.kill('master control process')
+            lab.wait(lambda: ours.log_lines('This one goes on'), 15, 'a new master')
+            lab.wait_settled(20)
+            equal(lab.placement(), {'n1': ['a'], 'n2': ['b']}, 'placement')
+            for probe in probes:
+                check(probe.longest_gap(since) < 100, f'the service stayed: {probe.gaps()}')
+                equal(probe.events('two owners'), [], 'two owners')
+            for host in lab.hosts:
+                equal(host.log_lines('is dead'), [], f'deaths seen by {host.name}')
 
 
 # ---- Debian's own cl_status against our daemon

@@ -4,7 +4,9 @@
 
 #include <doctest/doctest.h>
 
+#include <array>
 #include <atomic>
+#include <chrono>
 #include <cstdlib>
 #include <memory>
 #include <string>
@@ -46,6 +48,32 @@ std::unique_ptr<Snapshot> snapshot_of(std::uint64_t number) {
 }
 
 }  // namespace
+
+TEST_CASE("the testament outlives its board, and says whether it ended in order") {
+  const Folder folder;
+  {
+    auto board = Board::create(folder.board());
+    REQUIRE(board.has_value());
+    const std::array crashes = {hb::core::Instant{std::chrono::seconds{7}}};
+    board->begin_testament("a-boot", crashes);
+    board->add_to_testament(hb::core::Seqno{41}, hb::core::Instant{std::chrono::seconds{9}});
+    board->add_to_testament(hb::core::Seqno{42}, hb::core::Instant{std::chrono::seconds{10}});
+  }
+  const auto reader = BoardReader::open(folder.board());
+  REQUIRE(reader.has_value());
+  const Testament found = reader->testament();
+  CHECK(found.boot == "a-boot");
+  CHECK(found.next_seqno == hb::core::Seqno{42});
+  CHECK(found.turn == hb::core::Instant{std::chrono::seconds{10}});
+  CHECK_FALSE(found.is_settled);
+  CHECK(found.crashes[0] == hb::core::Instant{std::chrono::seconds{7}});
+  CHECK(found.crashes[1] == hb::core::Instant{});
+
+  auto orderly = Board::create(folder.board());
+  REQUIRE(orderly.has_value());
+  orderly->settle_testament();
+  CHECK(BoardReader::open(folder.board())->testament().is_settled);
+}
 
 TEST_CASE("a reader gets what was published, with its age") {
   const Folder folder;

@@ -1,4 +1,5 @@
 // ledger_test: what is held survives its writer, and nothing else is believed
+#include "os/file.hpp"
 #include "status/ledger.hpp"
 
 #include "tests/unit/runner_lab.hpp"
@@ -130,6 +131,6 @@ TEST_CASE("a file that is no ledger is an error that names it, and holds nothing
 }
 
 TEST_CASE("the kernel's boot id is a word") {
-  CHECK(boot_id().size() == 36);
-  CHECK(boot_id().find('\n') == std::string::npos);
+  CHECK(hb::os::boot_id().size() == 36);
+  CHECK(hb::os::boot_id().find('\n') == std::string::npos);
 }

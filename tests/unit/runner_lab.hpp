@@ -89,6 +89,7 @@ class RunnerLab {
   std::vector<std::string> environment{"PATH=/usr/bin:/bin", "HA_CURHOST=n1"};
   std::string debugfile, logfile;
   std::uint64_t deadtime = 400;
+  std::string successor;  ///< program of a new master; "" = a service manager starts it
 
   RunnerLab() {
     for (const char* name : {"resource.d", "init.d", "rc.d", "state", "work"})
@@ -124,6 +125,8 @@ class RunnerLab {
     config.add("debugfile", debugfile);
     config.add_decimal("deadtime", deadtime);
     config.add("node", "n1");
+    config.add("successor", successor);
+    config.add("successor_arg", "-d");
     send(ipc::RecordType::runner_config, config);
   }
 

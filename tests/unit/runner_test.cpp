@@ -1,4 +1,5 @@
 // runner_test: the real runner, driven over a real channel as the master does it
+#include "os/file.hpp"
 #include "status/hooks.hpp"
 #include "status/ledger.hpp"
 #include "status/script.hpp"
@@ -456,7 +457,7 @@ TEST_CASE("an orphaned runner releases nothing that a new runner has taken over"
   write_tracing(lab, "a");
   lab.start_configured();
   lab.run_to_end({1});
-  status::Ledger next(lab.folder / "ledger", status::boot_id(), {1, 1});
+  status::Ledger next(lab.folder / "ledger", hb::os::boot_id(), {1, 1});
   REQUIRE(next.load().has_value());
   REQUIRE(next.save().has_value());
   const std::string theirs = lab.ledger();
@@ -474,12 +475,58 @@ TEST_CASE("a release ends where a new runner takes over") {
   lab.lose_master();
   REQUIRE(holds_within(seconds{5},
                        [&] { return trace_of(lab).find("a stop\n") != std::string::npos; }));
-  status::Ledger next(lab.folder / "ledger", status::boot_id(), {1, 1});
+  status::Ledger next(lab.folder / "ledger", hb::os::boot_id(), {1, 1});
   REQUIRE(next.load().has_value());
   REQUIRE(next.save().has_value());
   CHECK(lab.exit_code() == 0);
   CHECK(trace_of(lab) == "a start\na start\na start\na stop\n");
   CHECK(next.is_ours());
+}
+
+TEST_CASE("a lost master is followed by another one, at once; all waits for it") {
+  RunnerLab lab;
+  write_tracing(lab, "a");
+  lab.successor = lab.folder.write(
+      "master", sh + std::string("echo master $* $(env | grep -c HA_) >> ") +
+                    lab.folder / "trace" + "\nexit 0\n", 0755);
+  lab.deadtime = 40'000;  // without a successor it would wait for 20 s
+  lab.start_configured();
+  lab.run_to_end({1});
+  lab.lose_master();
+  REQUIRE(holds_within(seconds{10}, [&] {
+    return trace_of(lab).find("master -d 0\n") != std::string::npos;
+  }));
+  status::Ledger next(lab.folder / "ledger", hb::os::boot_id(), {1, 1});
+  REQUIRE(next.load().has_value());
+  REQUIRE(next.save().has_value());
+  CHECK(lab.exit_code() == 0);
+  CHECK(trace_of(lab) == "a start\nmaster -d 0\n");
+}
+
+TEST_CASE("a new master that does not start: everything is released at once") {
+  RunnerLab lab;
+  write_tracing(lab, "a");
+  lab.successor = lab.folder.write("master", sh + std::string("exit 6\n"), 0755);
+  lab.deadtime = 40'000;
+  lab.start_configured();
+  lab.run_to_end({1});
+  lab.lose_master();
+  CHECK(lab.exit_code() == 0);
+  CHECK(trace_of(lab) == "a start\na stop\n");
+}
+
+TEST_CASE("a master that is being stopped has no successor") {
+  RunnerLab lab;
+  write_tracing(lab, "a");
+  lab.successor = lab.folder.write("master", sh + std::string("echo master >> ") +
+                                                 lab.folder / "trace" + "\n", 0755);
+  lab.deadtime = 40'000;
+  lab.start_configured();
+  lab.run_to_end({1});
+  lab.send(RecordType::no_successor, {});
+  lab.lose_master();
+  CHECK(lab.exit_code() == 0);
+  CHECK(trace_of(lab) == "a start\na stop\n");
 }
 
 TEST_CASE("a goodbye releases nothing") {
