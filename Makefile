@@ -162,6 +162,11 @@ MGMTCMD := \
   clients/mgmtcmd/main.cpp \
   clients/mgmtcmd/password.cpp \
   clients/tls.cpp
+IPFAIL := \
+  clients/client_log.cpp \
+  clients/connectivity.cpp \
+  clients/hbclient.cpp \
+  clients/ipfail.cpp
 
 # ---- the fast service address
 IPADDR := \
@@ -181,6 +186,7 @@ UNIT := \
   tests/unit/channel_test.cpp \
   tests/unit/compress_test.cpp \
   tests/unit/config_text_test.cpp \
+  tests/unit/connectivity_test.cpp \
   tests/unit/confine_test.cpp \
   tests/unit/connection_test.cpp \
   tests/unit/echo_test.cpp \
@@ -227,6 +233,7 @@ UNIT_PARTS := \
   clients/mgmtd/picture.cpp \
   clients/mgmtd/session.cpp \
   clients/mgmtd/verbs.cpp \
+  clients/connectivity.cpp \
   status/connection.cpp \
   status/logger.cpp
 # Two threads over one ring, for TSan
@@ -311,7 +318,7 @@ V ?=
 Q := $(if $(V),,@)
 
 .PHONY: all
-all: $(B)/heartbeat $(B)/cl_status $(B)/mgmtd $(B)/mgmtcmd $(B)/IPaddr $(B)/libhbclient.so.1.0.0
+all: $(B)/heartbeat $(B)/cl_status $(B)/mgmtd $(B)/mgmtcmd $(B)/ipfail $(B)/IPaddr $(B)/libhbclient.so.1.0.0
 
 # ---- rules
 .SECONDARY: # objects of pattern-made programs stay
@@ -355,6 +362,8 @@ $(B)/mgmtd: $(call objects,$(MGMTD)) $(LOWER)
 	$(call link,$(LIBS) -lssl -lpam)
 $(B)/mgmtcmd: $(call objects,$(MGMTCMD)) $(LOWER)
 	$(call link,$(LIBS) -lssl)
+$(B)/ipfail: $(call objects,$(IPFAIL)) $(LOWER)
+	$(call link,$(LIBS))
 $(B)/fake_master: $(call objects,$(FAKE_MASTER)) $(LOWER)
 	$(call link,$(LIBS))
 $(B)/IPaddr: $(call objects,$(IPADDR) os/neighbours.cpp os/netlink.cpp)
