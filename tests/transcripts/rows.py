@@ -19,6 +19,8 @@ VERSION = re.compile(r"3\.0\.6 \([^()]*\)")
 
 # The original answered this one too late (README of the transcripts); a prompt server says offline.
 CORRECTED = {("all-up", ("cl_status", "clientstatus", "n2", "ipfail")): (1, "offline\n", "")}
+# With a timeout of 0 the original looks once, and finds an answer only if the daemon was quicker.
+PROMPT = {("all-up", ("cl_status", "clientstatus", "n2", "ipfail", "abc")): (1, "offline\n", "")}
 
 
 def normal(text):
@@ -63,11 +65,12 @@ def compare(scene, cl_status, without_setgid=None, haclient=None, wrap=(), envir
         done = subprocess.run(list(wrap) + command, capture_output=True, text=True, timeout=30,
                               env=environment, check=False)
         wanted = (row["exit"], row["stdout"], row["stderr"])
-        wanted = CORRECTED.get((scene, tuple(row["argv"])), wanted)
+        asked = (scene, tuple(row["argv"]))
+        wanted = CORRECTED.get(asked, wanted)
         wanted = (wanted[0], normal(wanted[1]), normal(wanted[2]))
         got = (done.returncode, normal(done.stdout), normal(done.stderr))
         count += 1
-        if got != wanted:
+        if got not in (wanted, PROMPT.get(asked)):
             differences.append(f"{scene}: {shlex.join(row['argv'])}\n    wanted {wanted}\n"
                                f"    got    {got}")
     return differences, count
