@@ -17,8 +17,12 @@ namespace {
 constexpr int exit_config = 64;
 constexpr int exit_permission = 77;
 constexpr core::Duration longest_back_off = std::chrono::seconds{60};
-/// A life this long clears the record: what killed it was not its start.
-constexpr core::Duration long_life = std::chrono::seconds{10};
+/// A life this long clears the record: what killed it was not its start, and starting it at once
+/// each time costs next to nothing, while a link that waits for its reader may cost a verdict.
+constexpr core::Duration long_life = std::chrono::seconds{1};
+/// So many deaths by a signal in a row are mended at once: without a runner nobody would follow a
+/// master that dies too, and without a reader a link is deaf. A crash at each start costs five tries.
+constexpr std::uint32_t forgiven_kills = 5;
 /// For children to end by themselves when we do: the runner gives respawn clients 30 s.
 constexpr core::Duration patience = std::chrono::seconds{35};
 
@@ -110,8 +114,10 @@ void Supervisor::lost(Child& child) {
   const auto end = child.process->reap().value_or(os::ProcessEnd{true, SIGKILL});
   const core::Instant now = os::instant_now();
   if (now - child.started >= long_life) child.failures = 0;
+  ++child.failures;
+  const std::uint32_t forgiven = end.signaled ? forgiven_kills : 0;
   child.state = ChildState::waiting;
-  child.next_start = now + back_off(++child.failures);
+  child.next_start = now + back_off(child.failures - std::min(child.failures, forgiven));
   if (!end.signaled && (end.code == exit_config || end.code == exit_permission)) {
     child.state = ChildState::refused;
   }
