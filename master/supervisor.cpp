@@ -21,7 +21,8 @@ constexpr core::Duration longest_back_off = std::chrono::seconds{60};
 /// each time costs next to nothing, while a link that waits for its reader may cost a verdict.
 constexpr core::Duration long_life = std::chrono::seconds{1};
 /// So many deaths by a signal in a row are mended at once: without a runner nobody would follow a
-/// master that dies too, and without a reader a link is deaf. A crash at each start costs five tries.
+/// master that dies too, and without a reader a link is deaf. A crash at each start costs five
+/// tries.
 constexpr std::uint32_t forgiven_kills = 5;
 /// For children to end by themselves when we do: the runner gives respawn clients 30 s.
 constexpr core::Duration patience = std::chrono::seconds{35};
