@@ -136,6 +136,7 @@ MGMTD := \
   clients/hbclient.cpp \
   clients/mgmt_protocol.cpp \
   clients/mgmtd/asker.cpp \
+  clients/mgmtd/certificate.cpp \
   clients/mgmtd/changes.cpp \
   clients/mgmtd/clients.cpp \
   clients/mgmtd/connection.cpp \

@@ -2,6 +2,7 @@
 #include "clients/mgmtd/keeper.hpp"
 
 #include "clients/mgmtd/asker.hpp"
+#include "clients/mgmtd/certificate.hpp"
 #include "clients/mgmtd/login.hpp"
 #include "clients/mgmtd/mgmt_log.hpp"
 #include "clients/mgmtd/move_order.hpp"
@@ -238,6 +239,8 @@ void Keeper::answer(std::string_view id, LoginResult result) {
 core::Result<Sockets> open_sockets(const Options& options) {
   Sockets sockets;
   if (options.tls) {
+    if (auto provided = provide_certificate(certificate_file, key_file); !provided)
+      return provided.error();
     auto listening = listen_tcp(*options.tls);
     if (!listening) return std::move(listening.error()).in("--tls");
     sockets.tls = std::move(*listening);

@@ -1,5 +1,6 @@
 // main: mgmtd's entry: command line, and dispatch of its re-executed children
 #include "clients/mgmtd/asker.hpp"
+#include "clients/mgmtd/certificate.hpp"
 #include "clients/mgmtd/keeper.hpp"
 #include "clients/mgmtd/mgmt_log.hpp"
 #include "clients/mgmtd/options.hpp"
@@ -32,6 +33,11 @@ int main(int argc, char** argv) {
   if (::geteuid() != 0) {
     std::fputs("mgmtd: start it as root; it gives its rights up itself\n", stderr);
     return 4;
+  }
+  if (options->job == Options::Job::make_certificate) {
+    const auto provided = provide_certificate(certificate_file, key_file);
+    if (!provided) log(hb::core::LogLevel::error, provided.error().text);
+    return provided ? 0 : 1;
   }
   return keeper_main(*options);
 }

@@ -5,6 +5,7 @@
 #include "os/log.hpp"
 
 #include <syslog.h>
+#include <time.h>
 #include <unistd.h>
 
 #include <string>
@@ -15,15 +16,27 @@ namespace {
 
 constexpr const char* program = "mgmtd";
 
+/// Host and name, asked for once: the server's filter forbids uname later.
+const os::LogSource& source_of_program() {
+  static const os::LogSource source = [] {
+    os::LogSource made = os::log_source();
+    made.entity = program;
+    return made;
+  }();
+  return source;
+}
+
 }  // namespace
 
 void open_log() {
+  ::tzset();  // reads /etc/localtime, which the server cannot do later
+  static_cast<void>(source_of_program());
   ::openlog(program, LOG_PID | LOG_NDELAY, LOG_DAEMON);
 }
 
 void log(core::LogLevel level, std::string_view text) {
-  os::LogSource source = os::log_source();
-  source.entity = program;
+  os::LogSource source = source_of_program();
+  source.pid = ::getpid();
   const std::string line =
       os::file_line(os::LineFormat::syslog_like, source, os::now().wall, level, text);
   // Nowhere to tell that stderr is gone.

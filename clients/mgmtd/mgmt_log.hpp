@@ -7,7 +7,7 @@
 
 namespace hb::clients::mgmtd {
 
-/// Opens syslog while a chroot does not yet hide it.
+/// First thing of each process: opens what a chroot or filter forbids later.
 void open_log();
 /// One line; control bytes in `text`, which may hold a stranger's words, become blanks.
 void log(core::LogLevel level, std::string_view text);

@@ -1,6 +1,7 @@
 // server: the role main of the process without rights that speaks with management clients
 #include "clients/mgmtd/server.hpp"
 
+#include "clients/mgmtd/certificate.hpp"
 #include "clients/mgmtd/clients.hpp"
 #include "clients/mgmtd/mgmt_log.hpp"
 #include "clients/mgmtd/partner.hpp"
@@ -51,6 +52,14 @@ class Server {
     loop_.on_turn([this] { turn(); });
     loop_.deadline(os::now().instant + tick);
   }
+  /// Root's files, so before the rights are gone.
+  [[nodiscard]] core::Result<void> load_certificate() {
+    if (!listening_.tls) return {};
+    auto context = TlsContext::server(certificate_file, key_file);
+    if (!context) return context.error();
+    clients_.set_tls(std::move(*context));
+    return {};
+  }
   void run() { loop_.run(); }
 
  private:
@@ -96,6 +105,10 @@ int server_main() {
     return 77;
   }
   Server server(std::move(listening), *access);
+  if (auto loaded = server.load_certificate(); !loaded) {
+    log(core::LogLevel::error, loaded.error().text);
+    return 64;
+  }
   server.watch_all();
   // From here on nothing can be opened any more, and nobody's files can be seen.
   if (auto given_up = give_rights_up(os::Profile::status, os::paths::empty_dir); !given_up) {

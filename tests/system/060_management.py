@@ -111,3 +111,91 @@ def hung_and_stopped(t, lab, n1):
     lab.wait(lambda: answer(n1, 'echo', 'x')[0] == 0, 5, 'mgmtd on its own')
     code, values = answer(n1, 'status_hblinks')
     check(code == 1 and 'heartbeat is stopped' in values[0], f'a stopped daemon: {values}')
+
+
+HOSTILE = '''
+import os, socket, sys, time
+open_ones = []
+for number in range(60):
+    s = socket.create_connection((sys.argv[1], 5560), 5)
+    try:
+        s.sendall((b'GET / HTTP/1.0\\r\\n\\r\\n', b'\\x16\\x03\\x01\\x02\\x00\\x01', os.urandom(3000),
+                   b'')[number % 4])
+    except OSError:
+        pass
+    open_ones.append(s)
+print('open', flush=True)
+sys.stdin.read()
+'''
+
+
+@test(61, 'mgmtcmd over TLS: login by PAM, wrong password, wrong user, wrong certificate, guests',
+      limit=60)
+def management_over_tls(t):
+    with t.lab(extra=(MGMTD,)) as lab:
+        n1, n2 = lab.hosts
+        n1.boot()
+        for user, groups in (('ann', 'haclient'), ('bob', 'users')):
+            n1.shell(f'useradd -M -G {groups} {user} && echo {user}:sesame | chpasswd', check=True)
+        settle(t, lab)
+        remote = ('-s', '10.77.0.1', '-u')
+        ann = (*remote, 'ann', '-p', 'sesame')
+        mode = n1.shell('stat -c %a:%U /etc/ha.d/mgmt-key.pem').stdout.strip()
+        equal(mode, '600:root', 'mode of the private key')
+        equal(answer(n2, 'status_hblinks', options=ann), (0, ['good']), 'all links up')
+        pinned = n2.read('/root/.systole/known_servers')
+        check(pinned.startswith('10.77.0.1:5560 sha256:'), f'the pinned certificate: {pinned!r}')
+        equal(answer(n2, 'link_status', 'n2', 'eth0', options=(*remote, 'ann', '-p', '-'),
+                     text='sesame\n'), (0, ['up']), 'the password from standard input')
+        equal(answer(n2, 'nonsense', options=ann)[0], 1, 'exit code of a failed request')
+        refused = (2, ['mgmtcmd: login refused'])
+        equal(answer(n2, 'status_hblinks', options=(*remote, 'ann', '-p', 'wrong')), refused,
+              'a wrong password')
+        equal(answer(n2, 'status_hblinks', options=(*remote, 'bob', '-p', 'sesame')), refused,
+              'a right password of no member of haclient')
+        code, text = answer(n2, 'status_hblinks', options=('-s', '10.77.0.1', '-P', '5999'))
+        check(code == 2 and 'Connection refused' in text[0], f'nobody there: {code} {text}')
+        guests(lab, n1, n2, ann)
+        other_certificate(lab, n1, n2, ann)
+
+
+def guests(lab, n1, n2, ann):
+    """Strangers that connect and babble hinder nobody else, and need no restart."""
+    stranger = subprocess.Popen(bound(n2.enter(['python3', '-c', HOSTILE, '10.77.0.1'])),
+                                stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True,
+                                env=ENVIRONMENT)
+    equal(stranger.stdout.readline(), 'open\n', 'the stranger')
+    before = server_pid(n1)
+    equal(answer(n1, 'status_hblinks'), (0, ['good']), 'the local socket beside strangers')
+    here = ('-s', '127.0.0.1') + ann[2:]
+    equal(answer(n1, 'status_hblinks', options=here), (0, ['good']), 'another address')
+    stranger.communicate('')
+    equal(answer(n2, 'status_hblinks', options=ann), (0, ['good']), 'the same address afterwards')
+    equal(server_pid(n1), before, 'the process that the strangers spoke with')
+
+
+def server_pid(host):
+    return host.run('pgrep', '-f', 'mgmtd: server', check=True).stdout.split()
+
+
+def other_certificate(lab, n1, n2, ann):
+    n1.shell('rm /etc/ha.d/mgmt-key.pem /etc/ha.d/mgmt-certificate.pem && '
+             'kill $(pgrep -f "^/usr/lib/heartbeat/mgmtd")', check=True)
+    lab.wait(lambda: n1.read('/etc/ha.d/mgmt-certificate.pem'), 10, 'respawn of mgmtd')
+    lab.wait(lambda: answer(n1, 'echo', 'x')[0] == 0, 5, 'the new mgmtd')
+    code, text = answer(n2, 'status_hblinks', options=ann)
+    check(code == 2 and 'is not the one that was pinned' in text[0], f'another one: {code} {text}')
+    n2.write('/root/.systole/known_servers', '', 0o600)
+    equal(answer(n2, 'status_hblinks', options=ann)[0], 0, 'exit code once the pin is removed')
+    # Somebody who guesses passwords must wait, and nobody else.
+    # (Without PAM's own delay of two seconds, which has been seen above.)
+    before = server_pid(n1)
+    n1.write('/root/.systole/known_servers', '', 0o600)
+    n1.write('/etc/pam.d/heartbeat-mgmt',
+             'auth required pam_unix.so nodelay\naccount required pam_unix.so\n')
+    for _ in range(5):
+        answer(n2, 'echo', 'x', options=(*ann[:5], 'guess'))
+    code, text = answer(n2, 'echo', 'x', options=ann)
+    check(code == 2 and 'too many failed logins' in text[0], f'after five guesses: {code} {text}')
+    equal(answer(n1, 'echo', 'x', options=('-s', '127.0.0.1') + ann[2:])[0], 0, 'others')
+    equal(server_pid(n1), before, 'the process that was spoken with')
