@@ -140,6 +140,7 @@ MGMTD := \
   clients/mgmtd/changes.cpp \
   clients/mgmtd/clients.cpp \
   clients/mgmtd/connection.cpp \
+  clients/mgmtd/http_request.cpp \
   clients/mgmtd/keeper.cpp \
   clients/mgmtd/listener.cpp \
   clients/mgmtd/login.cpp \
@@ -148,6 +149,8 @@ MGMTD := \
   clients/mgmtd/mgmt_log.cpp \
   clients/mgmtd/move_order.cpp \
   clients/mgmtd/options.cpp \
+  clients/mgmtd/overview.cpp \
+  clients/mgmtd/page.cpp \
   clients/mgmtd/partner.cpp \
   clients/mgmtd/picture.cpp \
   clients/mgmtd/rights.cpp \
@@ -155,6 +158,7 @@ MGMTD := \
   clients/mgmtd/session.cpp \
   clients/mgmtd/source.cpp \
   clients/mgmtd/verbs.cpp \
+  clients/mgmtd/web.cpp \
   clients/tls.cpp
 MGMTCMD := \
   clients/mgmt_protocol.cpp \
@@ -328,6 +332,9 @@ $(B)/%.o: %.cpp
 	@mkdir -p $(@D)
 	@echo "CXX $<"
 	$(Q)$(CCACHE) $(CXX) $(ALLFLAGS) -c $< -o $@
+
+# The assembler takes it in, which no dependency file tells
+$(B)/clients/mgmtd/page.o: clients/mgmtd/page.html
 
 # Tests are compiled for compile time: doctest's macros are slow to optimise.
 $(B)/tests/unit/%.o: tests/unit/%.cpp

@@ -3,10 +3,12 @@
 
 #include "clients/mgmtd/changes.hpp"
 #include "clients/mgmtd/mgmt_log.hpp"
+#include "clients/mgmtd/overview.hpp"
 #include "clients/mgmtd/partner.hpp"
 #include "clients/mgmtd/rights.hpp"
 #include "clients/mgmtd/source.hpp"
 #include "clients/mgmtd/verbs.hpp"
+#include "os/clock.hpp"
 #include "os/process.hpp"
 
 #include <poll.h>
@@ -27,6 +29,8 @@ using std::chrono::milliseconds;
 
 /// How often the board is looked at for services that moved, and a stopped daemon is tried again.
 constexpr milliseconds tick{500}, retry{1000};
+/// How fresh the metrics are, and how long a move may take to be seen on the page.
+constexpr milliseconds freshness{1000};
 /// The keeper only writes a line into a FIFO.
 constexpr milliseconds order_patience{2000};
 
@@ -52,6 +56,7 @@ class Asker {
   void tell(const core::Result<Picture>& now);
   mgmt::Answer order(const MoveOrder& order);
   void send_event(const mgmt::Event& event);
+  void send_picture();
 
   struct Waiting {
     std::string id;
@@ -61,10 +66,10 @@ class Asker {
   Partner keeper_, server_;
   Source source_;
   std::vector<Waiting> waiting_;
-  Picture last_;           ///< the last that could be had
-  bool reachable_ = false;
+  Overview overview_;
+  bool watched_ = false;   ///< somebody looks at pictures
   bool dirty_ = true;      ///< the cluster may look different now
-  Clock::time_point next_try_{}, next_tick_{};
+  Clock::time_point next_try_{}, next_tick_{}, next_fresh_{};
 };
 
 /// False when it is time to end.
@@ -84,7 +89,8 @@ bool Asker::wait() {
   if (polled[2].revents != 0 && source_.drain()) dirty_ = true;
   if (Clock::now() >= next_tick_) {
     next_tick_ = Clock::now() + tick;
-    if (!reachable_ || source_.groups_changed()) dirty_ = true;
+    const bool stale = watched_ && Clock::now() >= next_fresh_;
+    if (!overview_.reachable || stale || source_.groups_changed()) dirty_ = true;
   }
   return true;
 }
@@ -92,6 +98,7 @@ bool Asker::wait() {
 bool Asker::collect() {
   if (server_.fill() == Partner::Stream::gone) return false;
   while (const auto message = server_.next()) {
+    if (message->type() == wire::watch) watched_ = true;
     if (message->type() != wire::ask) continue;
     Waiting waiting;
     waiting.id = message->text_or_empty("id");
@@ -128,30 +135,43 @@ void Asker::look_again() {
 
 core::Result<Picture> Asker::look(Depth depth) {
   dirty_ = false;
+  next_fresh_ = Clock::now() + freshness;
   auto now = source_.picture(depth);
   tell(now);
   if (!now) {
     dirty_ = true;
     next_try_ = Clock::now() + retry;
   }
+  if (watched_) send_picture();
   return now;
 }
 
 void Asker::tell(const core::Result<Picture>& now) {
   if (!now) {
-    if (std::exchange(reachable_, false))
-      send_event({"daemon", last_.self, "down", now.error().text});
+    overview_.reason = now.error().text;
+    if (std::exchange(overview_.reachable, false))
+      send_event({"daemon", overview_.picture.self, "down", now.error().text});
     return;
   }
-  if (!std::exchange(reachable_, true)) send_event({"daemon", now->self, "up"});
-  for (const mgmt::Event& event : changes(last_, *now)) send_event(event);
-  last_ = *now;
+  overview_.reason.clear();
+  if (!std::exchange(overview_.reachable, true)) send_event({"daemon", now->self, "up"});
+  for (const mgmt::Event& event : changes(overview_.picture, *now)) send_event(event);
+  overview_.journal = source_.journal();
+  overview_.advance(*now, os::now().wall.time_since_epoch().count());
 }
 
 void Asker::send_event(const mgmt::Event& event) {
   core::Message message;
   message.add("t", wire::event);
   for (const std::string& word : event) message.add("word", word);
+  server_.send(message);
+}
+
+void Asker::send_picture() {
+  core::Message message;
+  message.add("t", wire::picture);
+  message.add("json", to_json(overview_));
+  message.add("metrics", to_metrics(overview_));
   server_.send(message);
 }
 

@@ -74,11 +74,11 @@ std::vector<Move> moves(const Picture& before, const Picture& after) {
 
 bool is_cause(std::string_view text) {
   // The daemon's own words, which log watchers rely on as well.
-  constexpr std::array<std::string_view, 12> causes = {
+  constexpr std::array<std::string_view, 10> causes = {
       ": is dead", "Going standby [", "wants to go standby [", "Received shutdown notice from",
-      "Giving up all HA resources", "Giving up resources due to failure", "Taking over resource",
-      "returning after partition", "Heartbeat restart on node", "hb_takeover",
-      "Both machines own", "status up"};
+      "Giving up all HA resources", "Giving up resources due to failure",
+      "returning after partition", "Heartbeat restart on node", "Both machines own",
+      ": status active"};
   return std::any_of(causes.begin(), causes.end(), [&](std::string_view cause) {
     return text.find(cause) != std::string_view::npos;
   });

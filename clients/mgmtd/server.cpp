@@ -6,6 +6,7 @@
 #include "clients/mgmtd/mgmt_log.hpp"
 #include "clients/mgmtd/partner.hpp"
 #include "clients/mgmtd/rights.hpp"
+#include "clients/mgmtd/web.hpp"
 #include "os/clock.hpp"
 #include "os/loop.hpp"
 #include "os/paths.hpp"
@@ -44,11 +45,18 @@ class Server {
     watch(asker_, [this](const core::Message& message) {
       if (message.type() == wire::answer) clients_.answered(message);
       if (message.type() == wire::event) clients_.event(message);
+      if (message.type() == wire::picture) web_.picture(message);
     });
     if (const int tls = listening_.tls.get(); tls >= 0)
       loop_.watch(tls, [this, tls] { clients_.accept_tls(tls); });
     if (const int local = listening_.local.get(); local >= 0)
       loop_.watch(local, [this, local] { clients_.accept_local(local); });
+    if (const int http = listening_.http.get(); http >= 0) {
+      loop_.watch(http, [this, http] { web_.accept(http); });
+      core::Message wanted;
+      wanted.add("t", wire::watch);
+      asker_.send(wanted);
+    }
     loop_.on_turn([this] { turn(); });
     loop_.deadline(os::now().instant + tick);
   }
@@ -76,9 +84,11 @@ class Server {
     if (now >= next_tick_) {
       next_tick_ = now + tick;
       clients_.tick(now);
+      web_.tick(now);
       loop_.deadline(next_tick_);
     }
     clients_.sweep();
+    web_.sweep();
     for (Partner* partner : {&keeper_, &asker_})
       if (partner->has_queued())
         loop_.when_writable(partner->socket(), [this, partner] {
@@ -90,6 +100,7 @@ class Server {
   os::Loop loop_;
   Partner keeper_{os::Fd{3}}, asker_{os::Fd{4}};
   Clients clients_;
+  Web web_{loop_};
   core::Instant next_tick_{};
 };
 
