@@ -140,6 +140,7 @@ MGMTD := \
   clients/mgmtd/changes.cpp \
   clients/mgmtd/clients.cpp \
   clients/mgmtd/connection.cpp \
+  clients/mgmtd/http_answer.cpp \
   clients/mgmtd/http_request.cpp \
   clients/mgmtd/keeper.cpp \
   clients/mgmtd/listener.cpp \
@@ -212,7 +213,10 @@ UNIT := \
   tests/unit/membership_test.cpp \
   tests/unit/message_test.cpp \
   tests/unit/mgmt_session_test.cpp \
+  tests/unit/mgmt_source_test.cpp \
+  tests/unit/mgmt_tls_test.cpp \
   tests/unit/mgmt_verbs_test.cpp \
+  tests/unit/mgmt_web_test.cpp \
   tests/unit/netlink_test.cpp \
   tests/unit/ordering_test.cpp \
   tests/unit/peers_test.cpp \
@@ -232,13 +236,23 @@ UNIT_PARTS := \
   scripts/resource.d/address.cpp \
   $(filter clients/%,$(LIBHBCLIENT)) \
   clients/mgmt_protocol.cpp \
+  clients/mgmtcmd/known_servers.cpp \
+  clients/mgmtd/certificate.cpp \
   clients/mgmtd/changes.cpp \
+  clients/mgmtd/http_answer.cpp \
+  clients/mgmtd/http_request.cpp \
+  clients/mgmtd/listener.cpp \
   clients/mgmtd/login_limits.cpp \
+  clients/mgmtd/mgmt_log.cpp \
   clients/mgmtd/move_order.cpp \
+  clients/mgmtd/overview.cpp \
+  clients/mgmtd/page.cpp \
   clients/mgmtd/picture.cpp \
   clients/mgmtd/session.cpp \
+  clients/mgmtd/source.cpp \
   clients/mgmtd/verbs.cpp \
   clients/connectivity.cpp \
+  clients/tls.cpp \
   status/connection.cpp \
   status/logger.cpp
 # Two threads over one ring, for TSan
@@ -276,6 +290,7 @@ FUZZ := \
   tests/fuzz/fuzz_ha_cf.cpp \
   tests/fuzz/fuzz_haresources.cpp \
   tests/fuzz/fuzz_message.cpp \
+  tests/fuzz/fuzz_http.cpp \
   tests/fuzz/fuzz_mgmt.cpp \
   tests/fuzz/fuzz_ring.cpp
 BENCH := \
@@ -315,7 +330,7 @@ CXX    := g++
 FUZZ_CXX := clang++-14
 ALLFLAGS = $(BASE) $(MODEFLAGS) $(WARN) $(CXXFLAGS)
 LIBS_CORE := -lcrypto -lz -lbz2 -lfmt
-LIBS := $(LIBS_CORE) -lcap -lseccomp -lmnl
+LIBS := $(LIBS_CORE) -lcap -lseccomp -lmnl -lssl
 
 objects = $(patsubst %.cpp,$(B)/%.o,$(wildcard $(1)))
 existing = $(if $(wildcard $(firstword $(1))),$(2))
@@ -367,9 +382,9 @@ $(B)/heartbeat: $(call objects,$(HEARTBEAT)) $(LOWER)
 $(B)/cl_status: $(call objects,$(CL_STATUS)) $(LOWER)
 	$(call link,$(LIBS))
 $(B)/mgmtd: $(call objects,$(MGMTD)) $(LOWER)
-	$(call link,$(LIBS) -lssl -lpam)
+	$(call link,$(LIBS) -lpam)
 $(B)/mgmtcmd: $(call objects,$(MGMTCMD)) $(LOWER)
-	$(call link,$(LIBS) -lssl)
+	$(call link,$(LIBS))
 $(B)/ipfail: $(call objects,$(IPFAIL)) $(LOWER)
 	$(call link,$(LIBS))
 $(B)/fake_master: $(call objects,$(FAKE_MASTER)) $(LOWER)

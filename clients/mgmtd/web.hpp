@@ -2,6 +2,7 @@
 #pragma once
 
 #include "clients/mgmtd/connection.hpp"
+#include "clients/mgmtd/http_answer.hpp"
 #include "clients/mgmtd/http_request.hpp"
 #include "core/message.hpp"
 #include "core/types.hpp"
@@ -22,13 +23,6 @@ inline constexpr std::chrono::seconds web_time{10};
 /// Between two words to whoever listens: a dead one is noticed.
 inline constexpr std::chrono::seconds alive_time{5};
 }  // namespace limits
-
-/// The answer to a request for `path`, head and body, or only the head.
-struct WebContent {
-  std::string json, metrics;
-};
-[[nodiscard]] std::string answer_http(const HttpRequest& request, const WebContent& content,
-                                      bool only_loopback);
 
 /// Serves what the asker told last; a visitor causes no question to the daemon.
 class Web {

@@ -10,6 +10,20 @@ RULE = '-' * 27
 MGMTD = 'respawn root /usr/lib/heartbeat/mgmtd'
 
 
+HALF = '''
+import socket
+s = socket.socket(socket.AF_UNIX)
+s.settimeout(10)
+s.connect('/run/heartbeat/mgmt')
+s.sendall(b'echo\\nx\\0status_hblinks\\0')
+s.shutdown(socket.SHUT_WR)
+data = b''
+while got := s.recv(4096):
+    data += got
+print(data)
+'''
+
+
 def answer(host, *words, options=(), **how):
     """Exit code and lines of an answer; the dashes must be there."""
     done = host.run('/usr/bin/mgmtcmd', *options, *words, **how)
@@ -70,6 +84,9 @@ def management(t):
         code, values = answer(n1, 'node_type', 'nobody')
         check(code == 1 and 'there is no node nobody' in values[0], f'unknown node: {values}')
 
+        # A client that has said all and waits with its sending side closed, as `printf | socat`.
+        half = n1.run('python3', '-c', HALF)
+        equal(half.stdout, "b'ok\\nx\\x00ok\\ngood\\x00'\n", f'a half-closed client {half.stderr}')
         listener = Listener(n1)
         lab.wait(lambda: listener.lines()[:2] == [RULE, 'ok'], 5, 'regevt to be answered')
         lab.links[1].cut(n2)
