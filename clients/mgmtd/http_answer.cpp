@@ -35,7 +35,8 @@ std::string refusal(std::string_view status, bool head_only) {
 }
 
 std::string events_head() {
-  return fmt::format("HTTP/1.1 200 OK\r\nContent-Type: text/event-stream\r\n{}\r\n", common_head);
+  return fmt::format("HTTP/1.1 200 OK\r\nContent-Type: text/event-stream\r\n{}\r\n",
+                     common_head);
 }
 
 std::string answer_http(const HttpRequest& request, const WebContent& content,
@@ -44,7 +45,8 @@ std::string answer_http(const HttpRequest& request, const WebContent& content,
   if (request.method() != "GET" && !head_only) return refusal("405 Method Not Allowed");
   if (only_loopback && !names_loopback(request.host())) return refusal("421 Misdirected Request");
   const auto path = request.path();
-  if (path == "/") return whole("200 OK", "text/html; charset=utf-8", page(content.json), head_only);
+  if (path == "/")
+    return whole("200 OK", "text/html; charset=utf-8", page(content.json), head_only);
   if (path != "/status.json" && path != "/metrics") return refusal("404 Not Found", head_only);
   if (content.json.empty()) return refusal("503 Service Unavailable", head_only);
   if (path == "/metrics") return whole("200 OK", metrics_type, content.metrics, head_only);

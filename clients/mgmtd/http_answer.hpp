@@ -13,8 +13,8 @@ struct WebContent {
   std::string json, metrics;
 };
 
-/// Head and body of the whole answer: the page, status.json, metrics, or a refusal. `only_loopback`:
-/// whoever asks must have meant this host by number or localhost.
+/// Head and body of the whole answer: the page, status.json, metrics, or a refusal.
+/// `only_loopback`: whoever asks must have meant this host by number or localhost.
 [[nodiscard]] std::string answer_http(const HttpRequest& request, const WebContent& content,
                                       bool only_loopback);
 [[nodiscard]] std::string refusal(std::string_view status, bool head_only = false);

@@ -43,7 +43,7 @@ void talk(TlsStream& server, TlsStream& client, std::string& at_server, std::str
 
 }  // namespace
 
-TEST_CASE("a made certificate serves: both sides understand each other, the client knows it again") {
+TEST_CASE("a made certificate serves: both sides understand each other") {
   const Files files;
   REQUIRE(mgmtd::provide_certificate(files.certificate, files.key).has_value());
   const auto server_context = TlsContext::server(files.certificate, files.key);
