@@ -219,9 +219,9 @@ int Cluster::get_name_by_uuid(cl_uuid_t* uuid, char* name, std::size_t size) {
               core::FieldType::binary);
   const auto replies = client_.request(std::move(message));
   const auto found = replies ? replies->front().text("queryname") : std::nullopt;
-  if (!found || found->size() >= size) return HA_FAIL;
-  found->copy(name, found->size());
-  name[found->size()] = '\0';
+  if (!found || size == 0) return HA_FAIL;
+  // habit: a name that does not fit is cut, and that is no failure.
+  name[found->copy(name, size - 1)] = '\0';
   return HA_OK;
 }
 

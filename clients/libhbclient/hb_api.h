@@ -231,7 +231,7 @@ struct llc_ops {
                                int timeout);
 
   int (*get_uuid_by_name)(ll_cluster_t* lcl, const char* node, cl_uuid_t* uuid);
-  /* Fails if the name and its NUL do not fit `size` bytes. */
+  /* A name that does not fit `size` bytes with its NUL is cut. */
   int (*get_name_by_uuid)(ll_cluster_t* lcl, cl_uuid_t* uuid, char* name, size_t size);
 
   /* Send a message, which stays the caller's, to the clients of our own name: on all nodes (to
