@@ -173,6 +173,17 @@ IPFAIL := \
   clients/connectivity.cpp \
   clients/hbclient.cpp \
   clients/ipfail.cpp
+DOPD := \
+  clients/client_log.cpp \
+  clients/dopd.cpp \
+  clients/drbdadm.cpp \
+  clients/hbclient.cpp \
+  clients/outdater_socket.cpp \
+  clients/outdating.cpp
+OUTDATER := \
+  clients/drbd_peer_outdater.cpp \
+  clients/outdater_socket.cpp \
+  clients/outdating.cpp
 
 # ---- the fast service address
 IPADDR := \
@@ -219,6 +230,7 @@ UNIT := \
   tests/unit/mgmt_web_test.cpp \
   tests/unit/netlink_test.cpp \
   tests/unit/ordering_test.cpp \
+  tests/unit/outdating_test.cpp \
   tests/unit/peers_test.cpp \
   tests/unit/process_test.cpp \
   tests/unit/placement_test.cpp \
@@ -253,6 +265,7 @@ UNIT_PARTS := \
   clients/mgmtd/verbs.cpp \
   clients/connectivity.cpp \
   clients/tls.cpp \
+  clients/outdating.cpp \
   status/connection.cpp \
   status/logger.cpp
 # Two threads over one ring, for TSan
@@ -283,6 +296,7 @@ FUZZ := \
   tests/fuzz/fuzz_api.cpp \
   tests/fuzz/fuzz_auth.cpp \
   tests/fuzz/fuzz_authkeys.cpp \
+  tests/fuzz/fuzz_clients.cpp \
   tests/fuzz/fuzz_compress.cpp \
   tests/fuzz/fuzz_echo.cpp \
   tests/fuzz/fuzz_engine.cpp \
@@ -338,7 +352,7 @@ V ?=
 Q := $(if $(V),,@)
 
 .PHONY: all
-all: $(B)/heartbeat $(B)/cl_status $(B)/mgmtd $(B)/mgmtcmd $(B)/ipfail $(B)/IPaddr $(B)/libhbclient.so.1.0.0
+all: $(B)/heartbeat $(B)/cl_status $(B)/mgmtd $(B)/mgmtcmd $(B)/ipfail $(B)/dopd $(B)/drbd-peer-outdater $(B)/IPaddr $(B)/libhbclient.so.1.0.0
 
 # ---- rules
 .SECONDARY: # objects of pattern-made programs stay
@@ -386,6 +400,10 @@ $(B)/mgmtd: $(call objects,$(MGMTD)) $(LOWER)
 $(B)/mgmtcmd: $(call objects,$(MGMTCMD)) $(LOWER)
 	$(call link,$(LIBS))
 $(B)/ipfail: $(call objects,$(IPFAIL)) $(LOWER)
+	$(call link,$(LIBS))
+$(B)/dopd: $(call objects,$(DOPD)) $(LOWER)
+	$(call link,$(LIBS))
+$(B)/drbd-peer-outdater: $(call objects,$(OUTDATER)) $(LOWER)
 	$(call link,$(LIBS))
 $(B)/fake_master: $(call objects,$(FAKE_MASTER)) $(LOWER)
 	$(call link,$(LIBS))
