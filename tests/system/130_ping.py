@@ -88,7 +88,7 @@ def ping_nodes(t):
             answer(lab, address)
             note(f'{node}: back for both after {became(lab, node, "ping", 8):.1f} s')
         answer(lab, FIRST, yes=False)
-        time.sleep(2.5)  # longer than deadping: one host of the group is enough
+        time.sleep(2)  # longer than deadping: one host of the group is enough
         equal(states(lab, 'pair'), ['ping', 'ping'], 'a group of which one host answers')
         answer(lab, SECOND, yes=False)
         became(lab, 'pair', 'dead', 8)
