@@ -123,6 +123,7 @@ LIBHBCLIENT := \
   clients/libhbclient/channel.cpp \
   clients/libhbclient/cluster.cpp \
   clients/libhbclient/ha_msg.cpp \
+  clients/libhbclient/main_loop.cpp \
   clients/libhbclient/operations.cpp \
   clients/libhbclient/ordering.cpp \
   clients/libhbclient/plumb.cpp \

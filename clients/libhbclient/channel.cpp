@@ -15,6 +15,7 @@ static_assert(sizeof(Shape) == 256 && offsetof(Shape, owner) == 16 &&
               offsetof(Shape, operations) == 24 && offsetof(Shape, send_queue) == 48 &&
               offsetof(Shape, high_flow) == 96 && offsetof(Shape, failure) == 116 &&
               offsetof(Shape, peer_user) == 244);
+static_assert(sizeof(Channel::Queue) == 40 && offsetof(Channel::Queue, longest) == 8);
 
 // libplumb's numbers
 constexpr int connected = 1, disconnected = 3;
@@ -119,8 +120,8 @@ Channel::Channel(ChannelOwner& owner) {
   shape_.should_send_block = 1;
   shape_.kind = client_side;
   shape_.peer = -1;
-  shape_.send_queue = empty_queue_.data();
-  shape_.receive_queue = empty_queue_.data();
+  shape_.send_queue = &send_queue_;
+  shape_.receive_queue = &receive_queue_;
   update(&shape_);
 }
 

@@ -3,7 +3,6 @@
 
 #include <sys/types.h>
 
-#include <array>
 #include <cstddef>
 
 namespace hb::clients::libhbclient {
@@ -40,6 +39,15 @@ class Channel {
   void* refresh();
 
   struct Operations;
+  /// The layout of libplumb's queues. Ours are always empty; a length of 0 would make its main loop
+  /// not poll for input.
+  struct Queue {
+    std::size_t length = 0;
+    std::size_t longest = 64;
+    void* list = nullptr;
+    long warned_at = 0;
+    int warnings = 0;
+  };
   /// The layout.
   struct Shape {
     int status;
@@ -51,8 +59,8 @@ class Channel {
     unsigned bytes_remaining;
     int should_send_block;
     int should_block_fail;
-    void* send_queue;
-    void* receive_queue;
+    Queue* send_queue;
+    Queue* receive_queue;
     void* pool;
     int high_flow_mark;
     int low_flow_mark;
@@ -68,7 +76,7 @@ class Channel {
 
  private:
   Shape shape_{};
-  std::array<std::byte, 256> empty_queue_{};  // larger than libplumb's, and always empty
+  Queue send_queue_, receive_queue_;
 };
 
 }  // namespace hb::clients::libhbclient

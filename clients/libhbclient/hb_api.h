@@ -32,15 +32,17 @@
 #include <stddef.h>
 #include <stdint.h>
 
-/* Users of cluster-glue (libplumb) know its types already; ours then are the same ones. */
+/* Users of cluster-glue (libplumb) and GLib know their types already; ours then are the same. */
 #if !defined(HB_API_STANDALONE) && defined(__has_include)
 #if __has_include(<glib.h>) && __has_include(<ha_msg.h>) && __has_include(<clplumbing/ipc.h>)
+#include <glib.h>
 #include <ha_msg.h>
 #include <clplumbing/cl_uuid.h>
 #include <clplumbing/ipc.h>
 #define HB_API_WITH_CLUSTER_GLUE 1
 #elif __has_include(<glib.h>) && __has_include(<heartbeat/ha_msg.h>) && \
     __has_include(<clplumbing/ipc.h>)
+#include <glib.h>
 #include <heartbeat/ha_msg.h>
 #include <clplumbing/cl_uuid.h>
 #include <clplumbing/ipc.h>
@@ -289,6 +291,16 @@ struct ll_cluster {
 
 /* A new object; NULL unless `type` is "heartbeat", or without memory. Contacts nobody yet. */
 ll_cluster_t* ll_cluster_new(const char* type);
+
+#ifdef HB_API_WITH_CLUSTER_GLUE
+/* Calls `dispatch` from GLib's main loop when readmsg has something to do, until it returns FALSE;
+ * then `notify`. `dispatch` should read until msgready says 0. After a lost connection neither is
+ * called any more. NULL if the program is not signed on or has no libplumb. */
+typedef struct GLLclusterSource_s GLLclusterSource;
+GLLclusterSource* G_main_add_ll_cluster(int priority, ll_cluster_t* lcl, gboolean can_recurse,
+                                        gboolean (*dispatch)(ll_cluster_t* lcl, gpointer data),
+                                        gpointer data, GDestroyNotify notify);
+#endif
 
 #ifdef __cplusplus
 }
