@@ -18,8 +18,10 @@ CORE := \
   core/base64.cpp \
   core/compress.cpp \
   core/config_text.cpp \
+  core/continuity.cpp \
   core/engine.cpp \
   core/engine_clients.cpp \
+  core/engine_continuity.cpp \
   core/engine_receive.cpp \
   core/engine_send.cpp \
   core/engine_io.cpp \
@@ -41,6 +43,7 @@ CORE := \
   core/queries.cpp \
   core/placement.cpp \
   core/resources.cpp \
+  core/resources_continuity.cpp \
   core/resources_legacy.cpp \
   core/resources_standby.cpp \
   core/resources_takeover.cpp \
@@ -206,6 +209,7 @@ UNIT := \
   tests/unit/config_text_test.cpp \
   tests/unit/connectivity_test.cpp \
   tests/unit/confine_test.cpp \
+  tests/unit/continuity_test.cpp \
   tests/unit/connection_test.cpp \
   tests/unit/echo_test.cpp \
   tests/unit/engine_test.cpp \

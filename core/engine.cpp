@@ -87,23 +87,27 @@ Engine::Parts::Parts(EngineSetup given, Now at)
   last_hook_ = hook_tickets;
   if (config_.manages_resources) resources_.emplace(config_, groups_, inheritance_);
   restore_peers(given.peers);
+  if (inheritance_.memory) remember(*inheritance_.memory);
 }
 
 /// What ran here and is no longer configured is left alone, as 3.0.6 does, but not silently.
-void Engine::Parts::tell_unknown_inheritance() {
-  if (!inheritance_.running_keys) return;
-  for (const Word& word : words_of(*inheritance_.running_keys)) {
-    if (std::ranges::find(groups_, word.text, &Group::key) != groups_.end()) continue;
-    logf(LogLevel::error,
-         "{}: runs here, but haresources has no such group any more: it is left running and "
-         "nobody watches it. Stop it by hand, or put its line back and reload.",
-         word.text);
-  }
+void Engine::Parts::tell_abandoned(std::string_view key) {
+  logf(LogLevel::error,
+       "{}: runs here, but haresources has no such group any more: it is left running and "
+       "nobody watches it. Stop it by hand, or put its line back and reload.",
+       key);
 }
 
 void Engine::Parts::begin() {
-  tell_unknown_inheritance();
-  if (inheritance_.continues) {
+  if (inheritance_.running_keys) {
+    for (const Word& word : words_of(*inheritance_.running_keys)) {
+      const auto found = std::ranges::find(groups_, word.text, &Group::key);
+      if (found == groups_.end()) tell_abandoned(word.text);
+    }
+  }
+  if (inheritance_.memory) {
+    go_on();
+  } else if (inheritance_.continues) {
     // The peers saw a short silence only: no new generation, no start-up exchange.
     communication_up();
   } else {
@@ -420,6 +424,7 @@ const std::vector<Group>& Engine::groups() const { return parts_->groups_; }
 std::string Engine::running_keys() const {
   return parts_->resources_ ? parts_->resources_->running_keys() : std::string{};
 }
+void Engine::save(Continuity& into) const { parts_->save(into); }
 void Engine::exchange_keys(KeyRing keys) {
   parts_->keys_ = std::move(keys);
   for (Parts::Peer& each : parts_->peers_) each.last_frame.clear();

@@ -2,6 +2,7 @@
 #pragma once
 
 #include "core/auth.hpp"
+#include "core/continuity.hpp"
 #include "core/counters.hpp"
 #include "core/engine_io.hpp"
 #include "core/ha_cf.hpp"
@@ -35,6 +36,11 @@ struct Inheritance {
   /// may have changed since, so that groups have other places. Without either, and with `held`,
   /// they are derived from that, which is exact with two nodes only.
   std::optional<std::string> running_keys{};
+  /// The master before us crashed while communication was up: its memory, for which check() is
+  /// good. Nothing else of this struct is needed then. Identity is of the same generation, with
+  /// first_seqno at or above next_seqno; the next inputs should be a RunnerReady with the tickets
+  /// that still run.
+  std::shared_ptr<const Continuity> memory{};
 };
 
 struct EngineSetup {
@@ -70,6 +76,10 @@ class Engine {
   [[nodiscard]] Seqno next_seqno() const;
   [[nodiscard]] const Config& config() const;
   [[nodiscard]] const std::vector<Group>& groups() const;
+  /// What a master that comes after a crash of this one has to know. To be called after the last
+  /// step of a turn, and made safe before any output of that turn leaves the process. Rows beyond
+  /// the counts are left as they are.
+  void save(Continuity& into) const;
   /// Keys of the groups that may run here, blank separated: what the next image has to be told.
   [[nodiscard]] std::string running_keys() const;
   /// Exchanged by a reload of authkeys before ConfigReloaded.

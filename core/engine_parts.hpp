@@ -35,8 +35,9 @@ inline constexpr std::uint32_t duplicate = 0x08;   ///< came over another link b
 inline constexpr std::uint32_t rexmit = 0x20;      ///< retransmission requests
 }  // namespace client_class
 
-/// Everything behind Engine. Four files: engine (life and time), engine_receive (what arrives),
-/// engine_send (what leaves), engine_clients (FIFO, API clients, queries, hooks).
+/// Everything behind Engine. Five files: engine (life and time), engine_receive (what arrives),
+/// engine_send (what leaves), engine_clients (FIFO, API clients, queries, hooks), engine_continuity
+/// (going on after a crash).
 struct Engine::Parts final : ResourceSink {
   /// An ordered message that waits for earlier numbers of its sender.
   struct Held {
@@ -71,7 +72,7 @@ struct Engine::Parts final : ResourceSink {
 
   // ---- life and time (engine.cpp)
   void begin();
-  void tell_unknown_inheritance();
+  void tell_abandoned(std::string_view key);
   void dispatch_input(const Input& input);
   void tick(Duration lateness);
   void judge_others();
@@ -87,6 +88,11 @@ struct Engine::Parts final : ResourceSink {
   void persist_peers();
   void restore_peers(std::string_view text);
   [[nodiscard]] Instant next_deadline() const;
+
+  // ---- after a crash (engine_continuity.cpp)
+  void save(Continuity& into) const;
+  void remember(const Continuity& memory);
+  void go_on();
 
   // ---- what arrives (engine_receive.cpp)
   void receive(const FrameArrived& frame);

@@ -103,6 +103,53 @@ void Groups::refresh(Now now, GroupId group, ResourceSink& sink) {
   next_refresh(now, group, sink);
 }
 
+// ---- over a crash
+
+void Groups::save(GroupId group, Continuity::Group& row) const {
+  const Run& run = at(group);
+  row.state = run.state;
+  row.step = static_cast<std::uint8_t>(run.step);
+  row.goal = static_cast<std::uint8_t>(run.goal);
+  row.giving_up = run.giving_up ? 1 : 0;
+  row.told_unknown = run.told_unknown ? 1 : 0;
+  row.resource = run.resource;
+  row.attempts = run.attempts;
+  row.failed_starts = run.failed_starts;
+  row.failures = run.failures;
+  row.ticket = run.ticket.value_or(Ticket{});
+  row.deadline = run.deadline;
+  row.since = run.since;
+}
+
+void Groups::remember(GroupId group, const Continuity::Group& row) {
+  Run& run = at(group);
+  run.state = row.state;
+  run.step = static_cast<Step>(row.step);
+  run.goal = static_cast<Goal>(row.goal);
+  run.giving_up = row.giving_up != 0;
+  run.told_unknown = row.told_unknown != 0;
+  run.resource = row.resource;
+  run.attempts = row.attempts;
+  run.failed_starts = row.failed_starts;
+  run.failures = row.failures;
+  if (row.ticket != Ticket{}) run.ticket = row.ticket;
+  run.deadline = row.deadline;
+  run.since = row.since;
+  const bool script = run.step != Step::idle && run.step != Step::pausing;
+  const bool busy = run.state == GroupState::starting || run.state == GroupState::stopping;
+  const bool fits = run.resource < groups_[group.value].resources.size() &&
+                    run.ticket.has_value() == script && (!busy || run.step != Step::idle);
+  if (fits) return;
+  // haresources has changed under a script: what may run is stopped, and then placed anew.
+  const bool anything = may_run(group);
+  run = Run{};
+  if (!anything) return;
+  run.state = GroupState::stopping;
+  run.step = Step::pausing;
+  run.resource = static_cast<std::uint16_t>(groups_[group.value].resources.size() - 1);
+  run.deadline = Instant{};
+}
+
 // ---- ends
 
 void Groups::done(Now now, const ActionDone& action, ResourceSink& sink) {

@@ -1,6 +1,7 @@
 // groups: runs the scripts of each resource group in order and judges what they say
 #pragma once
 
+#include "core/continuity.hpp"
 #include "core/engine_io.hpp"
 #include "core/ha_cf.hpp"
 #include "core/haresources.hpp"
@@ -54,6 +55,11 @@ class Groups {
 
   /// It ran here before us; verify() makes sure.
   void adopt(Now now, GroupId group);
+
+  /// Where a group is in its scripts, out of and into what outlives a crash. A script that ran then
+  /// is told by runner_ready() to run still, or to have ended unseen.
+  void save(GroupId group, Continuity::Group& row) const;
+  void remember(GroupId group, const Continuity::Group& row);
 
   void start(Now now, GroupId group, ResourceSink& sink);
   void stop(Now now, GroupId group, ResourceSink& sink);

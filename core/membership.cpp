@@ -115,6 +115,14 @@ void Membership::excuse(Duration lateness, Instant now) {
   }
 }
 
+void Membership::restore(NodeId id, const Known& known) {
+  Node& node = nodes_[id.value];
+  node.status = known.status;
+  node.ever_heard = known.ever_heard;
+  node.dead_time = known.dead_time;
+  see(deadline(node, node.heard));
+}
+
 void Membership::set_own_status(NodeStatus status) {
   nodes_[self_.value].status = status;
 }

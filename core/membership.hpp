@@ -43,6 +43,15 @@ class Membership {
   /// to a whole dead time from now.
   void excuse(Duration lateness, Instant now);
 
+  /// What the master before us knew of it. It has a whole dead time from our start (we did not
+  /// listen before), unless it was dead already.
+  struct Known {
+    NodeStatus status;
+    bool ever_heard;
+    Duration dead_time;
+  };
+  void restore(NodeId node, const Known& known);
+
   /// The local node's own status, which has no deadline.
   void set_own_status(NodeStatus status);
 

@@ -134,9 +134,15 @@ std::optional<Seqno> PeerStream::first_missing() const {
   return missing_.front().seqno;
 }
 
-void PeerStream::restore(Generation generation, Seqno last_status) {
+std::optional<Seqno> PeerStream::whole() const {
+  if (missing_.empty()) return last_;
+  return Seqno{missing_.front().seqno.value - 1};
+}
+
+void PeerStream::restore(Generation generation, Seqno last_status, std::optional<Seqno> whole) {
   generation_ = generation;
   last_status_ = last_status;
+  last_ = whole;
 }
 
 void append_saved_peer(const SavedPeer& peer, std::string& out) {

@@ -63,8 +63,12 @@ class PeerStream {
   /// The lowest number that is missing, if any: ordered messages above it wait.
   [[nodiscard]] std::optional<Seqno> first_missing() const;
 
-  /// What was saved by an earlier life; only before the first judge().
-  void restore(Generation generation, Seqno last_status);
+  /// Up to here everything came; none if nothing did.
+  [[nodiscard]] std::optional<Seqno> whole() const;
+
+  /// What was saved by an earlier life; only before the first judge(). `whole`: in the same life of
+  /// our node everything up to it was seen, so that what came while no master ran is asked for.
+  void restore(Generation generation, Seqno last_status, std::optional<Seqno> whole = {});
 
  private:
   struct Missing {

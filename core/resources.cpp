@@ -22,7 +22,6 @@ Resources::Resources(const Config& config, const std::vector<Group>& groups,
     : config_{config},
       groups_{groups},
       self_{config.self()},
-      continues_{inheritance.continues},
       keeps_holdings_{inheritance.continues || inheritance.held},
       placement_{config},
       runs_{config, groups},
@@ -30,6 +29,10 @@ Resources::Resources(const Config& config, const std::vector<Group>& groups,
       books_(groups.size()) {
   for (std::size_t i = 0; i < groups_.size(); ++i) {
     (groups_[i].home == self_ ? local_ : foreign_).set(i);
+  }
+  if (inheritance.memory) {
+    remember(*inheritance.memory);
+    return;
   }
   for (const GroupId group : inheritance.running) {
     if (group.value >= groups_.size()) continue;
@@ -72,6 +75,7 @@ void Resources::look_around() {
 // ---- events
 
 void Resources::on(const CommunicationReached&) {
+  if (goes_on_) return go_on();
   if (phase_ != Phase::silent) return;
   for (const NodeId node : placement_.nodes()) {
     if (node == self_) continue;

@@ -1,6 +1,7 @@
 // resources: who holds which group: takeover, release, standby, failback and shutdown
 #pragma once
 
+#include "core/continuity.hpp"
 #include "core/engine.hpp"
 #include "core/groups.hpp"
 #include "core/placement.hpp"
@@ -55,6 +56,10 @@ class Resources {
   [[nodiscard]] Instant next_deadline() const { return deadline_; }
   /// holding, group_count, groups and the nodes' holdings; nothing else.
   void fill(Snapshot& snapshot) const;
+
+  /// Its part of what outlives a crash: the head's fields from standby_deadline on, of each node
+  /// what it told, and all of each group.
+  void save(Continuity& into) const;
 
   /// What we are said to hold, or transition (cl_status rscstatus; wire-protocol §7.1).
   [[nodiscard]] Holding status() const;
@@ -143,6 +148,12 @@ class Resources {
   void begin_release();
   void finish_release();
   void look_around();
+
+  // after a crash (resources_continuity.cpp)
+  void remember(const Continuity& memory);
+  void remember_peer(const Continuity::Node& row, Peer& who) const;
+  void remember_book(const Continuity::Group& row, const ContinuityMap& map, Book& entry) const;
+  void go_on();
   [[nodiscard]] bool is_live(NodeId node) const { return live_.test(node.value); }
   [[nodiscard]] bool is_ours(NodeId node) const { return ours_.test(node.value); }
   [[nodiscard]] bool takes_part(NodeId node) const;
@@ -235,7 +246,6 @@ class Resources {
   const Config& config_;
   const std::vector<Group>& groups_;
   const NodeId self_;
-  const bool continues_;
   const bool keeps_holdings_;
   Placement placement_;
   Groups runs_;
@@ -249,6 +259,7 @@ class Resources {
   std::deque<Move> moves_;
   Instant failback_at_{};
   bool stop_asked_ = false;
+  bool goes_on_ = false;           ///< remembers the life of a master that crashed
   bool was_heard_ = false;         ///< communication was reached: the peers count on us
   Instant stop_by_ = never;
   NodeSet taking_from_;            ///< gone nodes whose groups we are starting

@@ -26,6 +26,7 @@ class Cluster {
  private:
   void configure();
   void next_fault();
+  void next_crash();
   void fault_of_host(Host& host);
   void fault_of_network();
   void fault_of_link(std::uint64_t kind, NodeId from, NodeId to, core::LinkId link);
@@ -110,7 +111,9 @@ void Cluster::watch() {
 
 void Cluster::fault_of_host(Host& host) {
   if (!host.is_on()) return host.power_on();
-  switch (world_.random.below(13)) {
+  switch (world_.random.below(15)) {
+    case 13: return host.crash_master(Host::Crash::soon);
+    case 14: return host.crash_master(Host::Crash::when_busy);
     case 12: return host.replace_master();
     case 10: return host.lose_runner();
     case 11:
@@ -187,6 +190,14 @@ void Cluster::fault_of_network() {
   });
 }
 
+/// Masters crash, as often as they like, while clients are busy.
+void Cluster::next_crash() {
+  if (world_.now >= quiet_at_) return;
+  any_host().crash_master(world_.chance(700) ? Host::Crash::soon : Host::Crash::when_busy);
+  for (std::uint64_t i = 0; i < 5; ++i) any_host().client_send(++client_number_);
+  later(1ms, pace_ / 2, [this] { next_crash(); });
+}
+
 void Cluster::next_fault() {
   if (world_.now >= quiet_at_) return;
   switch (world_.random.below(8)) {
@@ -216,7 +227,7 @@ void Cluster::next_fault() {
 
 void Cluster::restart_stopped() {
   for (const auto& host : hosts_) {
-    if (!host->has_daemon()) host->power_off();
+    if (!host->has_daemon() && !host->is_between_masters()) host->power_off();
     host->power_on();
   }
   if (world_.now < quiet_at_ + last_restart) {
@@ -225,14 +236,19 @@ void Cluster::restart_stopped() {
 }
 
 Outcome Cluster::run() {
-  const bool alone = world_.chance(100);
+  site_.calm = world_.chance(80);
+  if (site_.calm) {
+    world_.probes.hit("calm");
+    site_.faults = false;
+  }
+  const bool alone = !site_.calm && world_.chance(100);
   if (alone) world_.probes.hit("cold-start-alone");
   for (std::size_t i = 0; i < hosts_.size(); ++i) {
     if (alone && i > 0) continue;
     Host& host = *hosts_[i];
     later(0ms, world_.chance(500) ? 10ms : 4s, [&host] { host.power_on(); });
   }
-  later(500ms, 5s, [this] { next_fault(); });
+  later(500ms, 5s, [this] { site_.calm ? next_crash() : next_fault(); });
   watch();
   world_.run_until(quiet_at_);
   world_.trace("quiet");

@@ -17,6 +17,8 @@ constexpr std::size_t socket_room = 256;   // frames that wait while the process
 constexpr std::uint64_t first_wall = 1'700'000'000;
 constexpr Duration kill_delay = 5s;        // the runner's TERM, then KILL
 
+}  // namespace
+
 std::optional<std::uint64_t> hex_after(std::string_view text, std::string_view mark) {
   const std::size_t at = text.find(mark);
   if (at == std::string_view::npos) return std::nullopt;
@@ -27,8 +29,6 @@ std::optional<std::uint64_t> hex_after(std::string_view text, std::string_view m
   }
   return value;
 }
-
-}  // namespace
 
 Host::Host(World& world, const Site& site, NodeId id, Network& network, Watcher& watcher)
     : world_(world), site_(site), id_(id), network_(network), watcher_(watcher) {
@@ -92,7 +92,12 @@ void Host::start_daemon(core::Inheritance inheritance) {
   setup.keys.insert(core::KeyId{1}, {core::AuthMethod::crc, ""});
   setup.keys.activate(core::KeyId{1});
   setup.identity.uuid.bytes[0] = static_cast<std::byte>(id_.value + 1);
-  setup.identity.generation = core::Generation{++generation_};
+  if (inheritance.memory) {
+    setup.identity.generation = core::Generation{generation_};
+    setup.identity.first_seqno = inheritance.memory->next_seqno;
+  } else {
+    setup.identity.generation = core::Generation{++generation_};
+  }
   setup.seed = world_.random.next();
   setup.peers = peers_file_;
   setup.inheritance = std::move(inheritance);
@@ -105,7 +110,9 @@ void Host::start_daemon(core::Inheritance inheritance) {
     each.life = {0, 0, world_.now};
   }
   engine_ = std::make_unique<core::Engine>(std::move(setup), local_now());
-  apply(engine_->start());
+  const core::Outputs& outputs = engine_->start();
+  engine_->save(*memory_);
+  apply(outputs);
   arm();
 }
 
@@ -119,6 +126,8 @@ void Host::end_daemon() {
   addresses_lost_.clear();
   waiting_.clear();
   stopping_ = terminate_ = replace_ = turn_due_ = runner_lost_ = runner_ready_ = false;
+  between_masters_ = false;
+  crash_ = Crash::none;
 }
 
 void Host::pause(Duration length, Pause kind) {
@@ -152,6 +161,30 @@ void Host::replace_master() {
   if (!is_active() || stopping_) return;
   world_.trace("{} SIGHUP: replaces its master", id_.value);
   replace_ = true;
+  wake(20us);
+}
+
+/// In the middle of its next turn: some of what that turn wants to do leaves, the rest is lost.
+void Host::crash_master(Crash when) {
+  if (is_active() && !paused_ && !runner_lost_) crash_ = when;
+}
+
+/// The scripts run on under the runner; what ends meanwhile is told to nobody.
+void Host::go_on_after_crash(std::uint64_t life) {
+  if (life != life_ || !on_ || engine_) return;
+  if (paused_) return world_.after(10ms, [this, life] { go_on_after_crash(life); });
+  world_.trace("{} goes on", id_.value);
+  between_masters_ = false;
+  core::Inheritance inheritance;
+  const auto last = std::make_shared<core::Continuity>(*memory_);
+  if (const auto good = core::check(*last, local_now().instant); !good) {
+    return world_.fail("host {}: {}", id_.value, good.error().text);
+  }
+  inheritance.memory = last;
+  start_daemon(std::move(inheritance));
+  stopping_ = last->stop_asked != 0;
+  runner_ready_ = true;
+  watcher_.changed();
   wake(20us);
 }
 
@@ -271,7 +304,29 @@ void Host::turn() {
 
 void Host::step(const core::Input& input) {
   was_active_ = is_active();
-  apply(engine_->step(local_now(), input));
+  const core::Outputs& outputs = engine_->step(local_now(), input);
+  engine_->save(*memory_);  // before anything of it is seen outside
+  const bool crashes = crash_ == Crash::soon || (crash_ == Crash::when_busy && !scripts_.empty());
+  if (!crashes || !is_active() || runner_lost_ || outputs.empty()) return apply(outputs);
+  const std::uint64_t life = life_;
+  std::uint64_t left = world_.random.below(8);
+  for (const core::Output& output : outputs) {
+    if (left-- == 0 || life != life_) break;
+    apply(output, life);
+  }
+  if (life != life_) return;  // it had come to its end
+  world_.trace("{} crashes", id_.value);
+  world_.probes.hit("master-crashed");
+  if (!scripts_.empty()) world_.probes.hit("action-adopted");
+  if (memory_->standby_state != core::StandbyState::none) world_.probes.hit("move-adopted");
+  if (memory_->stop_asked != 0) world_.probes.hit("stop-adopted");
+  const bool continues = memory_->active != 0;
+  end_daemon();
+  between_masters_ = true;
+  watcher_.changed();
+  ENSURE(continues);
+  world_.after(world_.between(5ms, site_.config.deadtime / 2),
+               [this, again = life_] { go_on_after_crash(again); });
 }
 
 void Host::arm() {
@@ -290,56 +345,65 @@ void Host::apply(const core::Outputs& outputs) {
   const std::uint64_t life = life_;
   for (const core::Output& output : outputs) {
     if (life != life_) return;
-    if (const auto* send = std::get_if<core::Send>(&output)) {
-      for (std::size_t l = 0; l < network_.links(); ++l) {
-        if ((send->links >> l & 1) == 0) continue;
-        network_.send(id_, core::LinkId{static_cast<std::uint16_t>(l)}, send->bytes);
-      }
-      world_.digest(send->bytes.data(), send->bytes.size());
-    } else if (const auto* action = std::get_if<core::RunAction>(&output)) {
-      run(*action);
-    } else if (const auto* killed = std::get_if<core::KillAction>(&output)) {
-      kill(killed->ticket);
-    } else if (const auto* line = std::get_if<core::Log>(&output)) {
-      world_.trace("{} {}", id_.value, line->text);
-      world_.probes.saw_log(line->text);
-      if (line->text.starts_with("node ") && line->text.ends_with(": is dead")) {
-        const auto name = line->text.substr(5, line->text.size() - 5 - 9);
-        watcher_.declared_dead(id_, *site_.config.node(name));
-      }
-    } else if (const auto* event = std::get_if<core::ToClients>(&output)) {
-      note_client(*event);
-    } else if (const auto* saved = std::get_if<core::Persist>(&output)) {
-      peers_file_ = saved->content;
-    } else if (const auto* pause = std::get_if<core::PauseClients>(&output)) {
-      if (pause->paused != 0) world_.probes.hit("clients-paused");
-    } else if (std::holds_alternative<core::CommunicationUp>(output)) {
-      client_.clear();
-      active_since_ = world_.now;
-      world_.after(1ms, [this, life] {
-        if (life != life_ || !engine_ || paused_) return;
-        step(core::ClientJoined{core::ClientId{1}, "simclient"});
-        if (life == life_ && engine_) arm();
-      });
-    } else if (const auto* exit = std::get_if<core::Exit>(&output);
-               exit != nullptr && exit->reason == core::ExitReason::resume) {
-      world_.trace("{} hands over to the next image", id_.value);
-      world_.probes.hit("master-replaced");
-      world_.after(50ms, [this, life] { next_image(life); });
-    } else if (exit != nullptr) {
-      world_.trace("{} exits", id_.value);
-      for (std::size_t g = 0; g < effects_.size(); ++g) {
-        const core::GroupId group{static_cast<std::uint16_t>(g)};
-        if (runs(group)) {
-          world_.fail("host {} left group {} running when it exited", id_.value, g);
-        }
-      }
-      world_.after(Duration{}, [this, life] {
-        if (life != life_) return;
-        end_daemon();
-        watcher_.changed();
-      });
+    apply(output, life);
+  }
+}
+
+void Host::apply(const core::Output& output, std::uint64_t life) {
+  if (const auto* send = std::get_if<core::Send>(&output)) {
+    for (std::size_t l = 0; l < network_.links(); ++l) {
+      if ((send->links >> l & 1) == 0) continue;
+      network_.send(id_, core::LinkId{static_cast<std::uint16_t>(l)}, send->bytes);
     }
+    watcher_.sent(id_, send->bytes);
+    world_.digest(send->bytes.data(), send->bytes.size());
+  } else if (const auto* action = std::get_if<core::RunAction>(&output)) {
+    run(*action);
+  } else if (const auto* killed = std::get_if<core::KillAction>(&output)) {
+    kill(killed->ticket);
+  } else if (const auto* line = std::get_if<core::Log>(&output)) {
+    world_.trace("{} {}", id_.value, line->text);
+    world_.probes.saw_log(line->text);
+    if (line->text.starts_with("node ") && line->text.ends_with(": is dead")) {
+      const auto name = line->text.substr(5, line->text.size() - 5 - 9);
+      watcher_.declared_dead(id_, *site_.config.node(name));
+    }
+    constexpr std::string_view restart = "Heartbeat restart on node ";
+    if (line->text.starts_with(restart)) {
+      watcher_.restart_seen(id_, *site_.config.node(line->text.substr(restart.size())));
+    }
+  } else if (const auto* event = std::get_if<core::ToClients>(&output)) {
+    note_client(*event);
+  } else if (const auto* saved = std::get_if<core::Persist>(&output)) {
+    peers_file_ = saved->content;
+  } else if (const auto* pause = std::get_if<core::PauseClients>(&output)) {
+    if (pause->paused != 0) world_.probes.hit("clients-paused");
+  } else if (std::holds_alternative<core::CommunicationUp>(output)) {
+    client_.clear();
+    active_since_ = world_.now;
+    world_.after(1ms, [this, life] {
+      if (life != life_ || !engine_ || paused_) return;
+      step(core::ClientJoined{core::ClientId{1}, "simclient"});
+      if (life == life_ && engine_) arm();
+    });
+  } else if (const auto* exit = std::get_if<core::Exit>(&output);
+             exit != nullptr && exit->reason == core::ExitReason::resume) {
+    world_.trace("{} hands over to the next image", id_.value);
+    world_.probes.hit("master-replaced");
+    world_.after(50ms, [this, life] { next_image(life); });
+  } else if (exit != nullptr) {
+    world_.trace("{} exits", id_.value);
+    for (std::size_t g = 0; g < effects_.size(); ++g) {
+      const core::GroupId group{static_cast<std::uint16_t>(g)};
+      if (runs(group)) {
+        world_.fail("host {} left group {} running when it exited", id_.value, g);
+      }
+    }
+    world_.after(Duration{}, [this, life] {
+      if (life != life_) return;
+      end_daemon();
+      watcher_.changed();
+    });
   }
 }
 
@@ -399,9 +463,7 @@ void Host::run(const core::RunAction& action) {
     effect(action.group, action.resource) = 1;  // from now on it may run
     watcher_.changed();
   }
-  world_.after(length, [this, life = life_, serial, end, code] {
-    if (life == life_) finish(serial, end, code);
-  });
+  world_.after(length, [this, serial, end, code] { finish(serial, end, code); });
 }
 
 void Host::finish(std::uint64_t serial, core::ActionEnd end, int code) {
@@ -418,7 +480,7 @@ void Host::finish(std::uint64_t serial, core::ActionEnd end, int code) {
   const std::string_view output =
       script.operation == core::Operation::status && good ? (running != 0 ? "running" : "stopped")
                                                           : "";
-  done_.push_back({script.ticket, end, code, output});
+  if (engine_) done_.push_back({script.ticket, end, code, output});
   world_.trace("{} script of group {} ends: {}", id_.value, script.group.value, good);
   watcher_.changed();
   wake(20us);
@@ -427,8 +489,8 @@ void Host::finish(std::uint64_t serial, core::ActionEnd end, int code) {
 void Host::kill(core::Ticket ticket) {
   const auto found = std::ranges::find(scripts_, ticket, &Script::ticket);
   if (found == scripts_.end()) return;
-  world_.after(world_.between(1ms, kill_delay), [this, life = life_, serial = found->serial] {
-    if (life == life_) finish(serial, core::ActionEnd::signaled, 9);
+  world_.after(world_.between(1ms, kill_delay), [this, serial = found->serial] {
+    finish(serial, core::ActionEnd::signaled, 9);
   });
 }
 

@@ -18,7 +18,11 @@ struct Site {
   core::Config config;             ///< node_name is set by each host
   std::vector<core::Group> groups;
   bool faults = true;              ///< scripts may be slow, hang or fail
+  bool calm = false;               ///< nothing happens but crashes of masters
 };
+
+/// The number behind a mark in the text of a frame.
+[[nodiscard]] std::optional<std::uint64_t> hex_after(std::string_view text, std::string_view mark);
 
 /// What the invariants want to know, as it happens.
 struct Watcher {
@@ -26,6 +30,8 @@ struct Watcher {
   virtual void changed() = 0;  ///< something runs or ended, or a host came or went
   virtual void declared_dead(NodeId judge, NodeId node) = 0;
   virtual void delivered(NodeId to, const core::Message& message) = 0;
+  virtual void sent(NodeId from, core::Bytes bytes) = 0;
+  virtual void restart_seen(NodeId judge, NodeId node) = 0;
 };
 
 class Host {
@@ -39,6 +45,8 @@ class Host {
   void pause(Duration length, Pause kind);
   void terminate();                       ///< SIGTERM
   void replace_master();                  ///< `heartbeat -r`: the next image keeps what runs
+  enum class Crash { none, soon, when_busy };  ///< when_busy: once a script runs
+  void crash_master(Crash when);          ///< kill -9 of it alone; another one goes on soon
   void lose_runner();                     ///< its scripts end unseen, a new one comes soon
   void lose_address(core::GroupId group); ///< somebody removes what the guardian watches
   void command(std::string_view text);    ///< one message for the FIFO
@@ -51,6 +59,8 @@ class Host {
   [[nodiscard]] bool has_daemon() const { return engine_ != nullptr; }
   [[nodiscard]] bool is_paused() const { return paused_; }
   [[nodiscard]] bool is_stopping() const { return stopping_; }
+  /// Its master has crashed, and the next one is on its way.
+  [[nodiscard]] bool is_between_masters() const { return between_masters_; }
   /// Any resource of the group runs, or may run, here.
   [[nodiscard]] bool runs(core::GroupId group) const;
   /// All resources of the group run here.
@@ -87,12 +97,14 @@ class Host {
     Instant rx_time;  // world
   };
   void start_daemon(core::Inheritance inheritance = {});
+  void go_on_after_crash(std::uint64_t life);
   void end_daemon();
   void next_image(std::uint64_t life);
   void turn();
   void wake(Duration latency);
   void step(const core::Input& input);
   void apply(const core::Outputs& outputs);
+  void apply(const core::Output& output, std::uint64_t life);
   void arm();
   void run(const core::RunAction& action);
   void finish(std::uint64_t serial, core::ActionEnd end, int code);
@@ -113,8 +125,11 @@ class Host {
 
   // the disk
   std::uint64_t generation_ = 0;
+  std::shared_ptr<core::Continuity> memory_ = std::make_shared<core::Continuity>();  // in /run
   std::string peers_file_;
 
+  bool between_masters_ = false;
+  Crash crash_ = Crash::none;
   bool on_ = false, paused_ = false, stopping_ = false, was_active_ = false;
   Pause pause_kind_ = Pause::process;
   Instant booted_{}, last_pause_end_{}, daemon_started_{}, active_since_{};

@@ -15,6 +15,8 @@ constexpr Duration settled = 3s;
 /// When two hosts that ran the same group can talk again, one must have released it within this:
 /// detection, then slow, failing or hanging stops of the model.
 constexpr Duration release_bound = 35s;
+/// In a calm run the cold start, with its initdead, is over.
+constexpr Duration settled_start = 12s;
 /// The bound for the lateness of a verdict, and what the model itself adds to it.
 constexpr Duration verdict_bound = 5ms;
 constexpr Duration scheduler_bound = 21ms;
@@ -31,6 +33,7 @@ bool Invariants::can_talk(const Host& a, const Host& b) const {
 }
 
 void Invariants::changed() {
+  check_calm();
   for (std::size_t i = 0; i < hosts_.size(); ++i) {
     for (std::size_t j = i + 1; j < hosts_.size(); ++j) {
       if (hosts_[i] && hosts_[j]) check_pair(*hosts_[i], *hosts_[j]);
@@ -68,6 +71,10 @@ void Invariants::check_pair(const Host& a, const Host& b) {
 
 void Invariants::declared_dead(NodeId judge, NodeId node) {
   const Host& host = *hosts_[judge.value];
+  if (site_.calm && hosts_[node.value]->active_since() != Instant{}) {
+    return world_.fail("host {} declared {} dead, whose masters only crashed", judge.value,
+                       node.value);
+  }
   const bool up = host.was_active();
   const Duration limit = up ? site_.config.deadtime : site_.config.initdead;
   const Instant heard = host.last_status(node);
@@ -89,6 +96,41 @@ void Invariants::declared_dead(NodeId judge, NodeId node) {
   const Duration late = up ? std::min(believed, since_up) : believed;
   if (!was_away && late > verdict_bound + scheduler_bound) {
     world_.fail("host {} declared {} dead {} us too late", judge.value, node.value, late / 1us);
+  }
+}
+
+/// Retransmissions are the same bytes again.
+void Invariants::sent(NodeId from, core::Bytes bytes) {
+  const std::string_view text = core::as_text(bytes);
+  const auto generation = hex_after(text, ")hg="), seqno = hex_after(text, ")seq=");
+  if (!generation || !seqno) return;
+  const std::size_t content = std::hash<std::string_view>{}(text);
+  const auto [known, added] =
+      numbers_.try_emplace({from.value, *generation, *seqno}, content);
+  if (!added && known->second != content) {
+    world_.fail("host {} gave number {:x} of generation {:x} to two messages", from.value, *seqno,
+                *generation);
+  }
+}
+
+void Invariants::restart_seen(NodeId judge, NodeId node) {
+  if (!site_.calm) return;
+  world_.fail("host {} saw a restart of {}, whose masters only crashed", judge.value, node.value);
+}
+
+/// Where only masters crash, what is served after the cold start is served there to the end.
+void Invariants::check_calm() {
+  if (!site_.calm || world_.now < World::start + settled_start) return;
+  for (std::size_t g = 0; g < site_.groups.size(); ++g) {
+    const core::GroupId group{static_cast<std::uint16_t>(g)};
+    const auto owner =
+        std::ranges::find_if(hosts_, [&](const auto& host) { return host->serves(group); });
+    if (owner == hosts_.end()) return world_.fail("nobody serves group {} any more", g);
+    const auto [known, added] = owners_.try_emplace(group.value, (*owner)->id());
+    if (known->second != (*owner)->id()) {
+      return world_.fail("group {} moved from host {} to {} without need", g, known->second.value,
+                         (*owner)->id().value);
+    }
   }
 }
 

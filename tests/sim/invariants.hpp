@@ -13,7 +13,9 @@ namespace hb::sim {
 
 /// - No group runs on two hosts that could talk all the while; after a cut, not beyond a bound.
 /// - Nobody is declared dead before a dead time of silence, and no later than 5 ms after it.
-/// - A message is delivered at most once.
+/// - A message is delivered at most once, and no number is ever given to two messages, also when
+///   the master crashes.
+/// - Where nothing fails but masters, nobody sees a death or a restart, and no group moves.
 /// - After quiet each group runs completely on exactly one host, and all views agree.
 class Invariants final : public Watcher {
  public:
@@ -23,12 +25,15 @@ class Invariants final : public Watcher {
   void changed() override;
   void declared_dead(NodeId judge, NodeId node) override;
   void delivered(NodeId to, const core::Message& message) override;
+  void sent(NodeId from, core::Bytes bytes) override;
+  void restart_seen(NodeId judge, NodeId node) override;
 
   void check_after_quiet();
   /// No host sends more than the protocol needs (no storms).
   void check_rates(Instant since);
 
  private:
+  void check_calm();
   void check_pair(const Host& a, const Host& b);
   [[nodiscard]] bool can_talk(const Host& a, const Host& b) const;
 
@@ -42,6 +47,9 @@ class Invariants final : public Watcher {
     std::map<std::uint16_t, Instant> shared_since;  // group
   };
   std::map<std::pair<std::uint16_t, std::uint16_t>, Pair> pairs_;
+  /// Sender, generation, number: what was sent under it.
+  std::map<std::tuple<std::uint16_t, std::uint64_t, std::uint64_t>, std::size_t> numbers_;
+  std::map<std::uint16_t, NodeId> owners_;  ///< of the groups of a calm run
   /// Receiver, its life, sender, sender's generation, number.
   std::set<std::tuple<std::uint16_t, std::int64_t, std::string, std::uint64_t, std::uint64_t>>
       seen_;

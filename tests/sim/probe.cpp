@@ -52,6 +52,11 @@ constexpr std::array probes = {
     Probe{"irretrievable", "Irretrievably lost packet: node "},
     Probe{"stopped-early", ""},
     Probe{"master-replaced", ""},
+    Probe{"calm", ""},
+    Probe{"master-crashed", ""},
+    Probe{"action-adopted", ""},
+    Probe{"move-adopted", ""},
+    Probe{"stop-adopted", ""},
     Probe{"runner-lost", ""},
     Probe{"address-lost", ""},
 };

@@ -8,6 +8,7 @@
 #include <deque>
 #include <memory>
 #include <optional>
+#include <set>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -53,8 +54,8 @@ inline EngineSetup lab_setup(std::string_view node) {
 /// One engine; every output since the last clear() is kept.
 class LabEngine {
  public:
-  explicit LabEngine(EngineSetup setup)
-      : engine_(std::make_unique<Engine>(std::move(setup), Now{lab_start, lab_wall})) {
+  explicit LabEngine(EngineSetup setup, Instant at = lab_start)
+      : now(at), engine_(std::make_unique<Engine>(std::move(setup), Now{at, lab_wall})) {
     collect(engine_->start());
   }
 
@@ -111,10 +112,11 @@ class LabEngine {
     kinds.clear();
     events.clear();
     replies.clear();
+    actions.clear();
   }
   Engine& engine() { return *engine_; }
 
-  Instant now = lab_start;
+  Instant now;
   std::vector<std::string> frames;
   std::vector<std::string> lines;
   std::vector<std::size_t> kinds;  ///< index in Output of each
@@ -124,6 +126,7 @@ class LabEngine {
   };
   std::vector<Event> events;
   std::vector<std::string> replies;
+  std::vector<RunAction> actions;
   std::string saved;
 
  private:
@@ -134,6 +137,8 @@ class LabEngine {
         frames.emplace_back(as_text(send->bytes));
       } else if (const auto* log = std::get_if<Log>(&output)) {
         lines.emplace_back(log->text);
+      } else if (const auto* action = std::get_if<RunAction>(&output)) {
+        actions.push_back(*action);
       } else if (const auto* event = std::get_if<ToClients>(&output)) {
         events.push_back({event->classes, std::string{event->to_id},
                           std::string{as_text(event->body)}});
