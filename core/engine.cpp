@@ -418,7 +418,6 @@ const Outputs& Engine::step(Now now, const Input& input) {
 Instant Engine::next_deadline() const { return parts_->next_deadline(); }
 const Snapshot& Engine::snapshot() const { return parts_->snapshot_; }
 const Counters& Engine::counters() const { return parts_->counters_; }
-Seqno Engine::next_seqno() const { return parts_->history_.next(); }
 const Config& Engine::config() const { return parts_->config_; }
 const std::vector<Group>& Engine::groups() const { return parts_->groups_; }
 std::string Engine::running_keys() const {

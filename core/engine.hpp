@@ -72,8 +72,6 @@ class Engine {
 
   [[nodiscard]] const Snapshot& snapshot() const;
   [[nodiscard]] const Counters& counters() const;
-  /// The number of the next message: nothing that left this node has it.
-  [[nodiscard]] Seqno next_seqno() const;
   [[nodiscard]] const Config& config() const;
   [[nodiscard]] const std::vector<Group>& groups() const;
   /// What a master that comes after a crash of this one has to know. To be called after the last

@@ -42,10 +42,13 @@ struct Slot {
 
 struct TestamentWords {
   char boot[40];
-  std::uint64_t next_seqno;
-  std::uint64_t turn_ns;
   std::uint64_t settled;
   std::uint64_t crashes_ns[remembered_crashes];
+};
+
+struct MemorySlot {
+  alignas(index_alignment) std::uint64_t sequence;  ///< odd while it is being written
+  alignas(page_bytes) core::Continuity memory;
 };
 
 struct BoardPage {
@@ -61,6 +64,9 @@ struct BoardPage {
   char names[board_counters][board_label_bytes];
   alignas(page_bytes) std::array<Slot, 2> slots;
   alignas(page_bytes) BlackBoxPage black_box;
+  /// Memories finished; the newest is in slot (remembered - 1) % 2, none if 0.
+  alignas(page_bytes) std::uint64_t remembered;
+  std::array<MemorySlot, 2> memories;
 };
 
 namespace {
@@ -71,6 +77,8 @@ constexpr std::uint64_t board_layout =
                  offsetof(Snapshot, nodes), offsetof(Snapshot, links),
                  offsetof(Snapshot, link_status), offsetof(Snapshot, groups),
                  offsetof(BoardPage, testament), sizeof(TestamentWords),
+                 offsetof(BoardPage, memories), sizeof(core::Continuity),
+                 offsetof(core::Continuity, groups),
                  offsetof(BoardPage, black_box), board_counters, board_label_bytes});
 
 std::uint64_t load(const std::uint64_t& word, std::memory_order order) {
@@ -214,9 +222,18 @@ void Board::begin_testament(std::string_view boot, std::span<const core::Instant
   }
 }
 
-void Board::add_to_testament(core::Seqno next_seqno, core::Instant turn) {
-  store(page_->testament.next_seqno, next_seqno.value, std::memory_order_relaxed);
-  store(page_->testament.turn_ns, nanoseconds(turn), std::memory_order_release);
+core::Continuity& Board::begin_memory() {
+  MemorySlot& slot = page_->memories[page_->remembered % 2];
+  store(slot.sequence, slot.sequence | 1, std::memory_order_relaxed);
+  std::atomic_signal_fence(std::memory_order_seq_cst);  // we may be killed between any two stores
+  return slot.memory;
+}
+
+void Board::end_memory() {
+  MemorySlot& slot = page_->memories[page_->remembered % 2];
+  std::atomic_signal_fence(std::memory_order_seq_cst);
+  store(slot.sequence, slot.sequence + 1, std::memory_order_release);
+  store(page_->remembered, page_->remembered + 1, std::memory_order_release);
 }
 
 void Board::settle_testament() { store(page_->testament.settled, 1, std::memory_order_release); }
@@ -283,13 +300,19 @@ Testament BoardReader::testament() const {
   const TestamentWords& words = page_->testament;
   Testament found;
   found.boot.assign(words.boot, ::strnlen(words.boot, sizeof words.boot));
-  found.turn = instant(load(words.turn_ns, std::memory_order_acquire));
-  found.next_seqno.value = load(words.next_seqno, std::memory_order_relaxed);
   found.is_settled = load(words.settled, std::memory_order_acquire) != 0;
   for (std::size_t i = 0; i < remembered_crashes; ++i) {
     found.crashes[i] = instant(load(words.crashes_ns[i], std::memory_order_relaxed));
   }
   return found;
+}
+
+std::shared_ptr<core::Continuity> BoardReader::memory() const {
+  const std::uint64_t remembered = load(page_->remembered, std::memory_order_acquire);
+  if (remembered == 0) return {};
+  const MemorySlot& slot = page_->memories[(remembered - 1) % 2];
+  if (load(slot.sequence, std::memory_order_acquire) % 2 != 0) return {};
+  return std::make_shared<core::Continuity>(slot.memory);
 }
 
 std::vector<BoardReader::NamedCounter> BoardReader::counters() const {

@@ -1,6 +1,7 @@
 // board: the cluster's state in a file that every reader maps: snapshot, counters, black box
 #pragma once
 
+#include "core/continuity.hpp"
 #include "core/result.hpp"
 #include "core/snapshot.hpp"
 #include "core/types.hpp"
@@ -11,6 +12,7 @@
 #include <array>
 #include <cstddef>
 #include <cstdint>
+#include <memory>
 #include <span>
 #include <string>
 #include <string_view>
@@ -28,12 +30,10 @@ inline constexpr std::size_t board_label_bytes = 48;
 /// Crashes that a board remembers; so many within ten dead times end the attempts (design §2).
 inline constexpr std::size_t remembered_crashes = 3;
 
-/// What the next master has to know if this one dies: the last words are always those of its last
-/// turn, since the file outlives the process.
+/// How a master ended, and those before it. What it knew is its memory (core/continuity), which is
+/// always that of its last turn: the file outlives the process.
 struct Testament {
   std::string boot;              ///< kernel's boot id: Instants of another boot mean nothing
-  core::Seqno next_seqno{};      ///< not used for any frame that left this node
-  core::Instant turn{};          ///< end of the last turn
   bool is_settled = false;       ///< it ended in good order: nothing is left to go on with
   std::array<core::Instant, remembered_crashes> crashes{};  ///< the newest first; zero: none
 };
@@ -56,8 +56,13 @@ class Board {
 
   /// At start: which boot, and the crashes before this life.
   void begin_testament(std::string_view boot, std::span<const core::Instant> crashes);
-  /// Each turn, before what it made leaves the process.
-  void add_to_testament(core::Seqno next_seqno, core::Instant turn);
+  /// The end of a turn, before what it made leaves the process: `save` fills a memory that holds
+  /// what it held two turns ago, so that only what changed has to be written.
+  template <class Save>
+  void remember(Save&& save) {
+    save(begin_memory());
+    end_memory();
+  }
   /// At an orderly end.
   void settle_testament();
 
@@ -66,6 +71,8 @@ class Board {
   [[nodiscard]] int reader_fd() const { return reader_.get(); }
 
  private:
+  [[nodiscard]] core::Continuity& begin_memory();
+  void end_memory();
   Board() = default;
   boost::interprocess::mapped_region region_;
   BoardPage* page_ = nullptr;
@@ -100,6 +107,9 @@ class BoardReader {
     std::uint64_t value = 0;
   };
   [[nodiscard]] Testament testament() const;
+  /// The last whole memory, not checked yet; null if there is none. For the board of a master that
+  /// runs no more.
+  [[nodiscard]] std::shared_ptr<core::Continuity> memory() const;
   [[nodiscard]] std::vector<NamedCounter> counters() const;
   [[nodiscard]] BlackBoxReader black_box(BlackBoxReader::From from) const;
 

@@ -1,21 +1,20 @@
 // adopt: what a master that died left behind, and whether the next one may go on with it
 #pragma once
 
-#include "core/snapshot.hpp"
+#include "core/continuity.hpp"
 #include "core/types.hpp"
 #include "ipc/board.hpp"
 
 #include <array>
 #include <memory>
 #include <string>
+#include <string_view>
 
 namespace hb::master {
 
-/// The state of a master that died a moment ago, as its board has it (design §2 "Master dies").
+/// What a master that died a moment ago knew (design §2 "Master dies").
 struct Estate {
-  core::Generation generation{};
-  core::Seqno next_seqno{};
-  std::unique_ptr<core::Snapshot> view;  ///< its last snapshot
+  std::shared_ptr<const core::Continuity> memory;  ///< checked
   /// With this crash, the newest first: for the next board.
   std::array<core::Instant, ipc::remembered_crashes> crashes{};
 };
@@ -26,17 +25,11 @@ enum class Succession : std::uint8_t {
   too_often,  ///< it crashed too often: its runner releases everything, nobody should go on
 };
 
-/// The runner waits half a dead time for a new master before it releases everything; a master that
-/// starts so late that both could happen does not go on.
-[[nodiscard]] core::Duration patience_of_runner(core::Duration deadtime);
-
 /// Reads the board at `path` of a daemon that does not run (the caller has looked). `boot`: the
-/// present boot. Fills `estate` for go_on. Never an error: an unreadable board is none.
+/// present boot. The runner waits half of `deadtime` for a new master before it releases
+/// everything; a master that starts so late that both could happen does not go on. Fills `estate`
+/// for go_on. Never an error: a board that cannot be understood is none.
 [[nodiscard]] Succession find_estate(const std::string& path, std::string_view boot,
                                      core::Instant now, core::Duration deadtime, Estate& estate);
-
-/// Keys of the groups that may run here by a snapshot, blank separated (Inheritance::running_keys).
-[[nodiscard]] core::Holding held_by(const core::Snapshot& view);  ///< what they are together
-[[nodiscard]] std::string running_keys(const core::Snapshot& view);
 
 }  // namespace hb::master

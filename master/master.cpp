@@ -179,12 +179,6 @@ core::Result<void> Master::prepare() {
   log(core::LogLevel::info, "**************************");
   log(core::LogLevel::info, fmt::format("Configuration validated. Starting heartbeat {}",
                                         core::heartbeat_version));
-  if (estate_) {
-    log(core::LogLevel::crit,
-        fmt::format("The master control process of generation {} died after message {}. This one "
-                    "goes on; nothing moves.",
-                    estate_->generation.value, estate_->next_seqno.value));
-  }
   if (auto made = make_engine(now); !made) return made;
   if (auto written = os::write_pid_file(os::paths::pid_file, ::getpid()); !written) return written;
 
@@ -220,7 +214,8 @@ core::Result<void> Master::succeed(const core::Now& now) {
 }
 
 core::Result<void> Master::make_engine(const core::Now& now) {
-  auto state = load_state(setup_.loaded.config, now.wall, os::paths::state_dir);
+  auto state = load_state(setup_.loaded.config, now.wall, os::paths::state_dir,
+                          estate_ ? std::optional{estate_->memory->generation} : std::nullopt);
   if (!state) return std::move(state).error();
   for (const core::Log& line : state->log) log(line.level, line.text);
   core::EngineSetup engine;
@@ -234,8 +229,8 @@ core::Result<void> Master::make_engine(const core::Now& now) {
   if (!setup_.held.empty()) engine.inheritance.held = core::holding(setup_.held);
   engine.inheritance.running_keys = setup_.running;
   if (estate_) {
-    engine.inheritance.held = held_by(*estate_->view);
-    engine.inheritance.running_keys = running_keys(*estate_->view);
+    engine.identity.first_seqno = estate_->memory->next_seqno;
+    engine.inheritance.memory = estate_->memory;
   }
   engine_ = std::make_unique<core::Engine>(std::move(engine), now);
   return {};
@@ -526,7 +521,7 @@ void Master::step(core::Now now, const core::Input& input) { apply(engine_->step
 void Master::finish_turn(core::Now now) {
   // Before the events of this turn are flushed: a query is never older than an event delivered.
   if (publish_ || now.instant >= next_publish_) publish(now.instant);
-  board_->add_to_testament(engine_->next_seqno(), now.instant);
+  board_->remember([this](core::Continuity& memory) { engine_->save(memory); });
   for (const auto& child : supervisor_->children()) {
     if (child->channel) child->channel->flush();
   }

@@ -84,14 +84,18 @@ core::Result<core::Uuid> own_uuid(const core::Config& config, const std::string&
 }  // namespace
 
 core::Result<State> load_state(const core::Config& config, core::WallTime now,
-                               std::string_view state_dir) {
+                               std::string_view state_dir,
+                               std::optional<core::Generation> continued) {
   const std::string folder{state_dir};
   State state;
   auto uuid = own_uuid(config, folder + "/hb_uuid", state);
   if (!uuid) return std::move(uuid).error();
-  auto generation = next_generation(config, now, folder + "/hb_generation", state);
-  if (!generation) return std::move(generation).error();
-  state.identity = {*uuid, *generation, core::Seqno{1}};
+  if (!continued) {
+    auto generation = next_generation(config, now, folder + "/hb_generation", state);
+    if (!generation) return std::move(generation).error();
+    continued = *generation;
+  }
+  state.identity = {*uuid, *continued, core::Seqno{1}};
   if (auto peers = os::read_file(folder + "/systole_peers", small_file_bytes)) {
     state.peers = std::move(*peers);
   }

@@ -5,6 +5,7 @@
 #include "core/ha_cf.hpp"
 #include "core/result.hpp"
 
+#include <optional>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -23,8 +24,10 @@ struct State {
 /// (wire-protocol §6.5, configuration §9). `now` is used for a missing generation file and
 /// `hbgenmethod time`. A file that cannot be read as a generation is replaced by the time, never
 /// by a small number (W22), which peers would drop as a replay.
+/// `continued`: the generation of a master that died and is followed at once; it stays.
 [[nodiscard]] core::Result<State> load_state(const core::Config& config, core::WallTime now,
-                                             std::string_view state_dir);
+                                             std::string_view state_dir,
+                                             std::optional<core::Generation> continued = {});
 
 /// Names in /etc/ha.d/rc.d, read once (resources §1).
 [[nodiscard]] std::vector<std::string> hook_names(std::string_view rc_dir);

@@ -328,7 +328,8 @@ def killed_master(t):
         lab.wait(goes_on, 10, 'a new master with all its children, and nothing of the old one')
         lab.wait(lambda: n1.rscstatus() == 'local', 10, 'n1 to be settled')
         nothing_happened(lab, probe, since)
-        check(n1.log_lines('This one goes on'), 'the log says what happened')
+        check(n1.log_lines('this one goes on'), 'the log says what happened')
+        equal(lab.hosts[1].log_lines('restart on node'), [], 'restarts that the peer saw')
         starts = [line for line in n1.read('/var/log/tres').splitlines()[calls:]
                   if not line.endswith('status')]
         equal(starts, [], 'scripts that changed something')
@@ -428,4 +429,5 @@ def random_kills(t):
         lab.wait(lambda: len(n1.processes()) == 8, 15, 'all processes to be back')
         settled(lab, 15)
         nothing_happened(lab, probe, since)
-        equal(len(n1.log_lines('This one goes on')), 2, 'masters that went on')
+        equal(len(n1.log_lines('this one goes on')), 2, 'masters that went on')
+        equal(n2.log_lines('restart on node'), [], 'restarts that the peer saw')

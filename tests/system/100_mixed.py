@@ -168,6 +168,7 @@ def loss(t):
                 time.sleep(0.2)
             for host in lab.hosts:
                 equal(host.log_lines('is dead'), [], f'deaths seen by {host.name}')
+                equal(host.log_lines('restart on node'), [], f'restarts seen by {host.name}')
                 check(host.log_lines('No pkts missing'), f'{host.name} got lost packets again')
             equal(probe.events('two owners'), [], 'two owners')
 
@@ -275,7 +276,7 @@ def killed_master(t):
             since = time.time()
             ours = lab.hosts[kinds.index('ours')]
             ours.kill('master control process')
-            lab.wait(lambda: ours.log_lines('This one goes on'), 15, 'a new master')
+            lab.wait(lambda: ours.log_lines('this one goes on'), 15, 'a new master')
             lab.wait_settled(20)
             equal(lab.placement(), {'n1': ['a'], 'n2': ['b']}, 'placement')
             for probe in probes:
@@ -283,6 +284,7 @@ def killed_master(t):
                 equal(probe.events('two owners'), [], 'two owners')
             for host in lab.hosts:
                 equal(host.log_lines('is dead'), [], f'deaths seen by {host.name}')
+                equal(host.log_lines('restart on node'), [], f'restarts seen by {host.name}')
 
 
 # ---- Debian's own cl_status against our daemon

@@ -32,17 +32,20 @@ struct Scene {
   ipc::Board leave(core::Instant turn, std::span<const core::Instant> crashes = {}) const {
     auto board = ipc::Board::create(path());
     REQUIRE(board.has_value());
-    auto view = std::make_unique<core::Snapshot>();
-    view->generation = core::Generation{77};
     board->begin_testament("boot", crashes);
-    board->publish(*view);
-    board->add_to_testament(core::Seqno{1234}, turn);
+    board->remember([&](core::Continuity& memory) {
+      memory.saved_at = turn;
+      memory.generation = core::Generation{77};
+      memory.next_seqno = core::Seqno{1234};
+      memory.active = active;
+    });
     return std::move(*board);
   }
   Succession find(core::Instant now, std::string_view boot = "boot") {
     return master::find_estate(path(), boot, now, deadtime, estate);
   }
   Estate estate;
+  std::uint8_t active = 1;
   std::string folder = "/tmp/adopt_test.XXXXXX";
   const core::Instant start{seconds{1000}};
 };
@@ -53,8 +56,8 @@ TEST_CASE("a master that died a moment ago is followed with its generation and n
   Scene scene;
   (void)scene.leave(scene.start);
   REQUIRE(scene.find(scene.start + milliseconds{300}) == Succession::go_on);
-  CHECK(scene.estate.generation == core::Generation{77});
-  CHECK(scene.estate.next_seqno == core::Seqno{1234});
+  CHECK(scene.estate.memory->generation == core::Generation{77});
+  CHECK(scene.estate.memory->next_seqno == core::Seqno{1234});
   CHECK(scene.estate.crashes[0] == scene.start + milliseconds{300});
   CHECK(scene.estate.crashes[1] == core::Instant{});
 }
@@ -68,6 +71,16 @@ TEST_CASE("nobody is followed without a board, after an orderly end, too late, o
   CHECK(scene.find(scene.start, "another boot") == Succession::none);
   CHECK(scene.find(scene.start, "") == Succession::none);
   board.settle_testament();
+  CHECK(scene.find(scene.start) == Succession::none);
+}
+
+TEST_CASE("nor one that was not active yet, or whose memory makes no sense") {
+  Scene scene;
+  scene.active = 0;
+  (void)scene.leave(scene.start);
+  CHECK(scene.find(scene.start) == Succession::none);
+  scene.active = 7;
+  (void)scene.leave(scene.start);
   CHECK(scene.find(scene.start) == Succession::none);
 }
 

@@ -7,6 +7,7 @@
 #include <array>
 #include <atomic>
 #include <chrono>
+#include <csignal>
 #include <cstdlib>
 #include <memory>
 #include <string>
@@ -14,6 +15,7 @@
 
 #include <fcntl.h>
 #include <sys/stat.h>
+#include <sys/wait.h>
 #include <unistd.h>
 
 using namespace hb::ipc;
@@ -49,30 +51,65 @@ std::unique_ptr<Snapshot> snapshot_of(std::uint64_t number) {
 
 }  // namespace
 
-TEST_CASE("the testament outlives its board, and says whether it ended in order") {
+TEST_CASE("testament and memory outlive their board, and say whether it ended in order") {
   const Folder folder;
   {
     auto board = Board::create(folder.board());
     REQUIRE(board.has_value());
+    const auto reader = BoardReader::open(folder.board());
+    REQUIRE(reader.has_value());
+    CHECK(reader->memory() == nullptr);
     const std::array crashes = {hb::core::Instant{std::chrono::seconds{7}}};
     board->begin_testament("a-boot", crashes);
-    board->add_to_testament(hb::core::Seqno{41}, hb::core::Instant{std::chrono::seconds{9}});
-    board->add_to_testament(hb::core::Seqno{42}, hb::core::Instant{std::chrono::seconds{10}});
+    for (const std::uint64_t number : {41U, 42U, 43U}) {
+      board->remember([&](hb::core::Continuity& memory) {
+        CHECK(memory.next_seqno.value == (number < 43 ? 0 : 41));  // of two turns ago
+        memory.next_seqno.value = number;
+      });
+    }
   }
   const auto reader = BoardReader::open(folder.board());
   REQUIRE(reader.has_value());
   const Testament found = reader->testament();
   CHECK(found.boot == "a-boot");
-  CHECK(found.next_seqno == hb::core::Seqno{42});
-  CHECK(found.turn == hb::core::Instant{std::chrono::seconds{10}});
   CHECK_FALSE(found.is_settled);
   CHECK(found.crashes[0] == hb::core::Instant{std::chrono::seconds{7}});
   CHECK(found.crashes[1] == hb::core::Instant{});
+  REQUIRE(reader->memory() != nullptr);
+  CHECK(reader->memory()->next_seqno.value == 43);
 
   auto orderly = Board::create(folder.board());
   REQUIRE(orderly.has_value());
   orderly->settle_testament();
   CHECK(BoardReader::open(folder.board())->testament().is_settled);
+}
+
+TEST_CASE("whenever its writer is killed, the memory is a whole one") {
+  const Folder folder;
+  {
+    auto made = Board::create(folder.board());  // before the fork: doctest's output is shared
+    REQUIRE(made.has_value());
+  }
+  for (int life = 0; life < 20; ++life) {
+    auto board = Board::create(folder.board());
+    REQUIRE(board.has_value());
+    board->remember([](hb::core::Continuity&) {});
+    const pid_t writer = ::fork();
+    if (writer == 0) {
+      for (std::uint64_t number = 1;; ++number) {
+        board->remember([&](hb::core::Continuity& memory) {
+          memory.next_seqno.value = number;
+          for (auto& node : memory.nodes) node.last.value = number;
+        });
+      }
+    }
+    ::usleep(500U + 97U * static_cast<unsigned>(life));
+    ::kill(writer, SIGKILL);
+    ::waitpid(writer, nullptr, 0);
+    const auto memory = BoardReader::open(folder.board())->memory();
+    REQUIRE(memory != nullptr);
+    for (const auto& node : memory->nodes) CHECK(node.last.value == memory->next_seqno.value);
+  }
 }
 
 TEST_CASE("a reader gets what was published, with its age") {
