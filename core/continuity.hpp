@@ -26,6 +26,9 @@ using NodeBits = std::array<std::uint64_t, (limits::nodes + 63) / 64>;
 /// of that turn leaves the process: the numbers are then never below what peers and the runner have
 /// seen. What peers can tell again (what they hold) is asked for; what only we know is here.
 ///
+/// The last messages are kept as they were signed: of a turn that a crash cut off some have left and
+/// some have not, and peers ask for the rest. What is longer than a Frame is reported as lost.
+///
 /// Rows are found again by name and key, since files may have changed. Truth values are bytes and
 /// nothing is trusted before check(): the page may be torn or of another version.
 struct Continuity {
@@ -59,6 +62,14 @@ struct Continuity {
     std::uint8_t in_standby = 0; ///< belongs to the planned move that is under way
   };
 
+  /// A message as it was sent: some of the last ones may not have left when the master died.
+  struct Frame {
+    Generation generation;
+    Seqno seqno;
+    std::uint32_t size = 0;      ///< 0: too long for this room
+    std::array<char, 2028> bytes{};
+  };
+
   Instant saved_at{};
   Generation generation;
   Seqno next_seqno;
@@ -77,6 +88,7 @@ struct Continuity {
   std::uint8_t took = 0, acquiring_own = 0;
   std::array<Node, limits::nodes> nodes{};    ///< node_count of them
   std::array<Group, limits::groups> groups{}; ///< group_count of them
+  std::array<Frame, 32> frames{};             ///< that of a number is at number modulo size
 };
 static_assert(std::is_trivially_copyable_v<Continuity>);
 

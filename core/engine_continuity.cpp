@@ -36,6 +36,17 @@ void Engine::Parts::save(Continuity& into) const {
     row.flow_control = each.flow_control ? 1 : 0;
     row.leaves = each.leaves ? 1 : 0;
   }
+  const std::uint64_t last = history_.highest().value;
+  for (std::uint64_t value = last; value > 0 && last - value < into.frames.size(); --value) {
+    if (Seqno{value} < history_.lowest()) break;
+    Continuity::Frame& frame = into.frames[value % into.frames.size()];
+    if (frame.seqno == Seqno{value} && frame.generation == identity_.generation) continue;
+    const std::string_view bytes = history_.frame(Seqno{value});
+    frame.generation = identity_.generation;
+    frame.seqno = Seqno{value};
+    frame.size = bytes.size() <= frame.bytes.size() ? static_cast<std::uint32_t>(bytes.size()) : 0;
+    bytes.substr(0, frame.size).copy(frame.bytes.data(), frame.size);
+  }
   if (resources_) resources_->save(into);
 }
 
@@ -66,8 +77,14 @@ void Engine::Parts::remember(const Continuity& memory) {
     each.flow_control = row.flow_control != 0;
     each.leaves = row.leaves != 0;
   }
-  // What the last master sent is in no history any more: nobody is waited for to have it, and who
-  // asks for it is told that it is lost.
+  for (std::uint64_t value = history_.highest().value; value > 0; --value) {
+    const Continuity::Frame& frame = memory.frames[value % memory.frames.size()];
+    const bool whole = frame.generation == identity_.generation && frame.seqno == Seqno{value} &&
+                       frame.size > 0 && frame.size <= frame.bytes.size();
+    if (!whole) break;
+    history_.prepend({frame.bytes.data(), frame.size}, now_.instant);
+  }
+  // Nobody is waited for to have what the last master sent: older messages are in no history.
   for (Peer& each : peers_) each.counted_from = history_.highest();
 }
 

@@ -40,6 +40,15 @@ void History::commit(Instant now) {
   ++next_.value;
 }
 
+void History::prepend(std::string_view frame, Instant now) {
+  ENSURE(lowest_ > Seqno{1} && size() < limits::history);
+  --lowest_.value;
+  Sent& sent = at(lowest_);
+  sent.bytes.assign(frame);
+  sent.sent_at = now;
+  total_ += frame.size();
+}
+
 void History::release(Seqno acknowledged, Instant now) {
   while (lowest_ < next_ && lowest_ <= acknowledged &&
          now - at(lowest_).sent_at > keep_acknowledged) {

@@ -5,6 +5,7 @@
 
 #include <array>
 #include <string>
+#include <string_view>
 
 namespace hb::core {
 
@@ -29,6 +30,13 @@ class History {
 
   /// Frees what is acknowledged by all and older than the time in which 3.0.6 may still ask.
   void release(Seqno acknowledged, Instant now);
+
+  /// The frame of a number that is still kept, as it was sent.
+  [[nodiscard]] std::string_view frame(Seqno seqno) const {
+    return sent_[seqno.value % limits::history].bytes;
+  }
+  /// What an earlier master sent as the number below lowest(); that is lowest() then.
+  void prepend(std::string_view frame, Instant now);
 
   enum class Found : std::uint8_t {
     resend,     ///< `bytes` go out again, unchanged

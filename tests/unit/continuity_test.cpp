@@ -151,12 +151,27 @@ TEST_CASE("what the peer said while no master ran is asked for, and what was los
   pair.advance(3s);
   CHECK(pair.nodes[0]->logged("lost packet(s) for [n2]"));
   CHECK(pair.nodes[0]->logged("No pkts missing from n2"));
-  // A message of the last turn was numbered, and never left.
-  Continuity later = pair.crash(0);
-  later.next_seqno.value += 2;
-  pair.go_on(0, later);
-  pair.advance(3s);
-  CHECK(pair.nodes[1]->logged("Irretrievably lost packet: node n1"));
+  SUBCASE("a message of the last turn never left: the next master has it") {
+    pair.nodes[0]->step(FifoMessage{as_bytes(">>>\nt=site\nn=1\n<<<\n")});
+    const Continuity later = pair.crash(0);
+    pair.nodes[1]->clear();
+    pair.go_on(0, later);
+    pair.advance(3s);
+    CHECK(pair.nodes[1]->logged("1 lost packet(s) for [n1]"));
+    CHECK(pair.nodes[1]->logged("No pkts missing from n1"));
+    CHECK_FALSE(pair.nodes[1]->logged("Irretrievably lost packet"));
+    CHECK(std::ranges::any_of(pair.nodes[1]->events, [](const LabEngine::Event& event) {
+      return event.body.find("t=site") != std::string::npos;
+    }));
+  }
+  SUBCASE("one that was too long to be kept is told to be lost") {
+    const std::string text = ">>>\nt=site\nn=" + std::string(3000, 'x') + "\n<<<\n";
+    pair.nodes[0]->step(FifoMessage{as_bytes(text)});
+    const Continuity later = pair.crash(0);
+    pair.go_on(0, later);
+    pair.advance(3s);
+    CHECK(pair.nodes[1]->logged("Irretrievably lost packet: node n1"));
+  }
 }
 
 TEST_CASE("a crash in the middle of a start or stop: the script that runs is adopted") {
