@@ -239,6 +239,9 @@ void Resources::progress_standby() {
 void Resources::partner_lost(NodeId node) {
   if (standby_.partner != node || standby_.state == StandbyState::none) return;
   log(LogLevel::info, resource_text::cancelling);
+  // Not at once again: answers to what was broken off are still on their way, and taken for answers
+  // to the next request they would break that off too, and so on for ever.
+  failback_at_ = std::max(failback_at_, now_.instant + standby_limits::retry);
   cancel_standby();
 }
 
