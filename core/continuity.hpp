@@ -26,8 +26,8 @@ using NodeBits = std::array<std::uint64_t, (limits::nodes + 63) / 64>;
 /// of that turn leaves the process: the numbers are then never below what peers and the runner have
 /// seen. What peers can tell again (what they hold) is asked for; what only we know is here.
 ///
-/// The last messages are kept as they were signed: of a turn that a crash cut off some have left and
-/// some have not, and peers ask for the rest. What is longer than a Frame is reported as lost.
+/// The last messages are kept as they were signed: of a turn that a crash cut off some have left
+/// and some have not, and peers ask for the rest. What is longer than a Frame is reported as lost.
 ///
 /// Rows are found again by name and key, since files may have changed. Truth values are bytes and
 /// nothing is trusted before check(): the page may be torn or of another version.
