@@ -8,7 +8,7 @@ import time
 import wire
 from hosts import bound, execute
 from lab import NETWORKS, TOP, VIP1, VIP2
-from testing import check, equal, note, test
+from testing import STALL, check, equal, note, test
 
 THREE = (('n1', f'Tres::a IPaddr2::{VIP1}/24/eth0'), ('n2', f'Tres::b IPaddr2::{VIP2}/24/eth0'))
 
@@ -32,7 +32,7 @@ def nothing_happened(lab, probe, since):
     for host in lab.hosts:
         equal(host.log_lines('is dead'), [], f'deaths seen by {host.name}')
     equal([event['host'] for event in probe.events('owner')], ['n1'], 'who answered')
-    check(probe.longest_gap(since) < 100, f'the service stayed: {probe.gaps()}')
+    check(probe.longest_gap(since) < STALL, f'the service stayed: {probe.gaps()}')
     equal(probe.events('two owners'), [], 'two owners')
 
 

@@ -5,7 +5,7 @@ import time
 
 import peer
 from lab import TOP, VIP1, VIP2
-from testing import check, equal, note, test
+from testing import STALL, check, equal, note, test
 
 NICE = ('on', 'off')
 
@@ -262,7 +262,7 @@ def restart(t):
                 lab.wait_settled(20)
                 equal(host.nodestatus(other), 'active', f'status of {other}')
             equal(lab.placement(), {'n1': ['a'], 'n2': ['b']}, 'placement')
-            check(probe.longest_gap(since) < 100, f'the service stayed: {probe.gaps()}')
+            check(probe.longest_gap(since) < STALL, f'the service stayed: {probe.gaps()}')
 
 
 @test(202, 'mixed: kill -9 of our master; the next one goes on, 3.0.6 declares nobody dead', limit=120)
@@ -280,7 +280,7 @@ def killed_master(t):
             lab.wait_settled(20)
             equal(lab.placement(), {'n1': ['a'], 'n2': ['b']}, 'placement')
             for probe in probes:
-                check(probe.longest_gap(since) < 100, f'the service stayed: {probe.gaps()}')
+                check(probe.longest_gap(since) < STALL, f'the service stayed: {probe.gaps()}')
                 equal(probe.events('two owners'), [], 'two owners')
             for host in lab.hosts:
                 equal(host.log_lines('is dead'), [], f'deaths seen by {host.name}')

@@ -8,6 +8,10 @@ import lab as laboratory
 TESTS = {}  # number -> Test
 RUN = os.path.relpath(os.path.join(os.path.dirname(__file__), 'run'), laboratory.TOP)
 
+# Milliseconds for which the client's own process may not run on a busy machine: a gap that it then
+# sees is none of the service's. Whether an address moved is told by its owner, not by a gap.
+STALL = 500
+
 
 class Test:
     """A function with a number, a name, and the seconds it may take."""
