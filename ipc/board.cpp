@@ -78,7 +78,7 @@ constexpr std::uint64_t board_layout =
                  offsetof(Snapshot, link_status), offsetof(Snapshot, groups),
                  offsetof(BoardPage, testament), sizeof(TestamentWords),
                  offsetof(BoardPage, memories), sizeof(core::Continuity),
-                 offsetof(core::Continuity, groups),
+                 offsetof(core::Continuity, groups), offsetof(core::Continuity, frames),
                  offsetof(BoardPage, black_box), board_counters, board_label_bytes});
 
 std::uint64_t load(const std::uint64_t& word, std::memory_order order) {
