@@ -39,7 +39,7 @@ def states(lab):
     return [host.nodestatus(GATE) for host in lab.hosts]
 
 
-def moved(lab, limit=25, **placement):
+def moved(lab, limit=50, **placement):
     began = time.monotonic()
     wanted = {name: list(groups) for name, groups in placement.items()}
     lab.wait(lambda: lab.placement() == wanted, limit, f'resources at {wanted}')
