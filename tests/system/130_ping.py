@@ -69,7 +69,7 @@ def part_of(verbose, node):
 @test(130, 'ping, ping6 and ping_group: answer, silence and return, told as 3.0.6 tells it',
       limit=120)
 def ping_nodes(t):
-    with t.lab('ours', 'debian', extra=LINES) as lab:
+    with t.lab('ours', 'debian', initdead=15000, extra=LINES) as lab:
         n1, n2 = lab.hosts
         prepare(lab)
         lab.wait(lambda: lab.placement() == {'n1': ['a'], 'n2': ['b']}, 25, 'each its own group')

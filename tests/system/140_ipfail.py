@@ -52,7 +52,8 @@ def blindness(lab, auto_failback='on'):
     """Either node loses its way to the ping node and finds it again."""
     n1, n2 = lab.hosts
     packets = lab.capture(n1)
-    for victim, other in ((n1, n2), (n2, n1)):
+    victims = ((n1, n2), (n2, n1)) if auto_failback == 'on' else ((n1, n2),)
+    for victim, other in victims:
         blind(victim)
         seconds = moved(lab, **{victim.name: '', other.name: 'ab'})
         note(f'{victim.name} ({victim.implementation}) blind: all at {other.name} '
@@ -70,7 +71,8 @@ def blindness(lab, auto_failback='on'):
     said = {kind: {p['src'] for p in packets.packets(t=kind)}
             for kind in ('num_ping_nodes', 'you_are_dead', 'abort_giveup')}
     for kind, sources in said.items():
-        equal(sources, {'n1', 'n2'}, f'who said {kind}')
+        wanted = {pair[kind != 'num_ping_nodes'].name for pair in victims}
+        check(wanted <= sources, f'{kind} is said by {wanted}: {sources}')
     for packet in packets.packets(t='num_ping_nodes'):
         equal((packet['from_id'], packet['to_id']), ('ipfail', 'ipfail'), 'sender and receiver')
 
@@ -96,7 +98,7 @@ def tie(lab):
 @test(140, 'ipfail, two of ours: all to the better-connected node, home again; ties do nothing',
       limit=150)
 def two_of_ours(t):
-    with t.lab('ours', 'ours', extra=lines()) as lab:
+    with t.lab('ours', 'ours', initdead=15000, extra=lines()) as lab:
         n1, n2 = lab.hosts
         start(lab)
         for host in lab.hosts:
@@ -121,7 +123,7 @@ def two_of_ours(t):
 
 
 def mixed(t, kinds, auto_failback):
-    with t.lab(*kinds, auto_failback=auto_failback, extra=lines()) as lab:
+    with t.lab(*kinds, auto_failback=auto_failback, initdead=15000, extra=lines()) as lab:
         start(lab)
         blindness(lab, auto_failback)
         if kinds[0] == 'debian':
@@ -138,7 +140,7 @@ for number, kinds, failback in ((141, ('ours', 'debian'), 'on'), (142, ('debian'
       limit=120)
 def debians_ipfail(t):
     library = f'{DEBIAN}/usr/lib:{DEBIAN}/usr/lib/x86_64-linux-gnu'
-    with t.lab('ours', 'ours', extra=lines('/etc/ha.d/ipfail')) as lab:
+    with t.lab('ours', 'ours', initdead=15000, extra=lines('/etc/ha.d/ipfail')) as lab:
         n1, n2 = lab.hosts
         for host in lab.hosts:
             host.boot()

@@ -47,7 +47,7 @@ VALUES = ((0, 4), (5, 3), (17, 6), (1, 20), (20, 20))
 @test(150, 'dopd, two of ours: exit codes of drbdadm, several at a time, death, strange names',
       limit=120)
 def two_of_ours(t):
-    with t.lab('ours', 'ours', extra=LINES) as lab:
+    with t.lab('ours', 'ours', initdead=15000, extra=LINES) as lab:
         n1, n2 = lab.hosts
         start(lab)
         dopd = n1.shell('pgrep -x dopd').stdout + n2.shell('pgrep -x dopd').stdout
@@ -89,7 +89,7 @@ def two_of_ours(t):
 
 @test(151, "dopd: ours asks that of 3.0.6, and answers it", limit=120)
 def mixed(t):
-    with t.lab('ours', 'debian', extra=LINES) as lab:
+    with t.lab('ours', 'debian', initdead=15000, extra=LINES) as lab:
         n1, n2 = lab.hosts
         start(lab)
         packets = lab.capture(n1)
