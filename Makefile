@@ -308,6 +308,7 @@ FUZZ := \
   tests/fuzz/fuzz_frame.cpp \
   tests/fuzz/fuzz_ha_cf.cpp \
   tests/fuzz/fuzz_haresources.cpp \
+  tests/fuzz/fuzz_library.cpp \
   tests/fuzz/fuzz_message.cpp \
   tests/fuzz/fuzz_http.cpp \
   tests/fuzz/fuzz_mgmt.cpp \
