@@ -23,9 +23,10 @@ def fetch_headers():
     fresh = f'{root}.new'
     shutil.rmtree(fresh, ignore_errors=True)
     os.makedirs(fresh)
-    for package in HEADERS:
-        subprocess.run(['apt-get', 'download', '-qq', '-o', 'APT::Sandbox::User=root', package],
-                       cwd=fresh, check=True)
+    command = ['apt-get', 'download', '-qq', '-o', 'APT::Sandbox::User=root', *HEADERS]
+    if subprocess.run(command, cwd=fresh, capture_output=True, check=False).returncode != 0:
+        subprocess.run(['apt-get', 'update', '-qq'], check=True)  # a bare machine has no lists yet
+        subprocess.run(command, cwd=fresh, check=True)
     for name in sorted(os.listdir(fresh)):
         if name.endswith('.deb'):
             subprocess.run(['dpkg-deb', '-x', f'{fresh}/{name}', fresh], check=True)
@@ -43,8 +44,8 @@ class Debian:
         self.include_flags = [f'-I{include}/heartbeat', f'-I{include}', f'-I{include}/glib-2.0',
                               f'-I{headers}/usr/lib/x86_64-linux-gnu/glib-2.0/include']
         self.library_path = [f'{self.root}/usr/lib', f'{self.root}/usr/lib/x86_64-linux-gnu']
-        self.link_flags = [f'-L{self.root}/usr/lib', '-l:libhbclient.so.1', '-l:libplumb.so.2',
-                           '-Wl,--allow-shlib-undefined']
+        self.link_flags = [*(f'-L{folder}' for folder in self.library_path), '-l:libhbclient.so.1',
+                           '-l:libplumb.so.2', '-Wl,--allow-shlib-undefined']
 
     def program(self, name):
         return f'{self.root}/usr/libexec/heartbeat/{name}'
