@@ -24,8 +24,8 @@ inline constexpr std::size_t tls_clients = 64, clients_an_address = 16, local_cl
 inline constexpr std::chrono::seconds login_time{20};
 /// Without a request; whoever registered for events may listen as long as it reads.
 inline constexpr std::chrono::minutes idle_time{10};
-/// For one answer: the asker is patient for two pictures (see source), so this is the longest.
-inline constexpr std::chrono::seconds answer_time{6};
+/// For one answer: the asker may be busy with one picture, then makes another (see source).
+inline constexpr std::chrono::seconds answer_time{9};
 /// For one password, above what PAM may take.
 inline constexpr std::chrono::seconds password_time{15};
 }  // namespace limits

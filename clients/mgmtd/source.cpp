@@ -75,7 +75,8 @@ Result<void> Source::sign_on() {
 }
 
 Result<Picture> Source::picture(Depth depth) {
-  const Deadline deadline = std::chrono::steady_clock::now() + picture_patience;
+  const Deadline deadline = std::chrono::steady_clock::now() +
+                            (depth == Depth::parameters ? parameters_patience : picture_patience);
   if (auto ready = sign_on(); !ready) return ready.error();
   auto asked = ask(depth, deadline);
   if (!asked && client_.socket() < 0 && !passed(deadline)) {

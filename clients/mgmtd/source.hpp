@@ -21,6 +21,8 @@ namespace hb::clients::mgmtd {
 /// How long one picture may take. The daemon answers within a millisecond or is hung; 3.0.6 takes
 /// up to half a second for each answer.
 inline constexpr std::chrono::milliseconds picture_patience{2000};
+/// The same with all parameters, one question each.
+inline constexpr std::chrono::milliseconds parameters_patience{4000};
 /// Journal lines kept for the web page.
 inline constexpr std::size_t journal_lines = 40;
 

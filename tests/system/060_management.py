@@ -41,7 +41,7 @@ def settle(t, lab):
     lab.wait_placed(t.pace(8, 25), n1='a', n2='b')
     lab.wait_settled(t.pace(8, 15))
     for host in lab.hosts:
-        lab.wait(lambda: answer(host, 'echo', 'here') == (0, ['here']), 5,
+        lab.wait(lambda: answer(host, 'echo', 'here') == (0, ['here']), 10,
                  f'mgmtd to serve on {host.name}')
 
 
@@ -88,23 +88,23 @@ def management(t):
         half = n1.run('python3', '-c', HALF)
         equal(half.stdout, "b'ok\\nx\\x00ok\\ngood\\x00'\n", f'a half-closed client {half.stderr}')
         listener = Listener(n1)
-        lab.wait(lambda: listener.lines()[:2] == [RULE, 'ok'], 5, 'regevt to be answered')
+        lab.wait(lambda: listener.lines()[:2] == [RULE, 'ok'], 10, 'regevt to be answered')
         lab.links[1].cut(n2)
-        lab.wait(lambda: answer(n1, 'status_hblinks') == (0, ['has_dead']), 5, 'the dead link')
-        lab.wait(lambda: 'link n2 eth1 dead' in listener.lines(), 5, 'the event of the dead link')
+        lab.wait(lambda: answer(n1, 'status_hblinks') == (0, ['has_dead']), 10, 'the dead link')
+        lab.wait(lambda: 'link n2 eth1 dead' in listener.lines(), 10, 'the event of the dead link')
         lab.links[1].heal(n2)
-        lab.wait(lambda: answer(n1, 'status_hblinks') == (0, ['good']), 5, 'the healed link')
+        lab.wait(lambda: answer(n1, 'status_hblinks') == (0, ['good']), 10, 'the healed link')
 
         equal(answer(n2, 'standby', 'n2', 'on'), (0, []), 'standby of the local node')
         lab.wait_placed(t.pace(8, 20), n1='ab', n2='')
         lab.wait_settled(t.pace(8, 20), n1='all', n2='none')
         lab.wait(lambda: any(line.startswith('resource group') and ' n1 running' in line
-                             for line in listener.lines()), 5, 'the event of the moved group')
+                             for line in listener.lines()), 10, 'the event of the moved group')
         equal(answer(n1, 'standby', 'n2', 'off'), (0, []), 'the end of the standby')
         lab.wait_placed(t.pace(8, 20), n1='a', n2='b')
 
         n2.power_off()
-        lab.wait(lambda: 'node n2 dead' in listener.lines(), 5, 'the event of the dead node')
+        lab.wait(lambda: 'node n2 dead' in listener.lines(), 10, 'the event of the dead node')
         equal(answer(n1, 'status_hblinks'), (0, ['has_dead']), 'links of a dead node')
         equal(answer(n1, 'active_nodes'), (0, ['n1']), 'active nodes')
         listener.close()
@@ -123,9 +123,9 @@ def hung_and_stopped(t, lab, n1):
     lab.wait(lambda: answer(n1, 'all_nodes') == (0, ['n1', 'n2']), 10, 'the daemon to be back')
     # respawn ends mgmtd with the daemon; one that was started by hand goes on.
     n1.stop()
-    lab.wait(lambda: answer(n1, 'echo', 'x')[0] == 2, 5, 'mgmtd to end with heartbeat')
+    lab.wait(lambda: answer(n1, 'echo', 'x')[0] == 2, 10, 'mgmtd to end with heartbeat')
     n1.shell('setsid /usr/lib/heartbeat/mgmtd --no-tls >/var/log/mgmtd 2>&1 </dev/null &')
-    lab.wait(lambda: answer(n1, 'echo', 'x')[0] == 0, 5, 'mgmtd on its own')
+    lab.wait(lambda: answer(n1, 'echo', 'x')[0] == 0, 10, 'mgmtd on its own')
     code, values = answer(n1, 'status_hblinks')
     check(code == 1 and 'heartbeat is stopped' in values[0], f'a stopped daemon: {values}')
 
@@ -199,7 +199,7 @@ def other_certificate(lab, n1, n2, ann):
     n1.shell('rm /etc/ha.d/mgmt-key.pem /etc/ha.d/mgmt-certificate.pem && '
              'kill $(pgrep -f "^/usr/lib/heartbeat/mgmtd")', check=True)
     lab.wait(lambda: n1.read('/etc/ha.d/mgmt-certificate.pem'), 10, 'respawn of mgmtd')
-    lab.wait(lambda: answer(n1, 'echo', 'x')[0] == 0, 5, 'the new mgmtd')
+    lab.wait(lambda: answer(n1, 'echo', 'x')[0] == 0, 10, 'the new mgmtd')
     code, text = answer(n2, 'status_hblinks', options=ann)
     check(code == 2 and 'is not the one that was pinned' in text[0], f'another one: {code} {text}')
     n2.write('/root/.systole/known_servers', '', 0o600)

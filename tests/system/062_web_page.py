@@ -44,7 +44,7 @@ def web_page(t):
 
 
 def requests(lab, n1):
-    lab.wait(lambda: json.loads(fetch(n1, '/status.json')[1])['holding'] == 'local', 5, 'local')
+    lab.wait(lambda: json.loads(fetch(n1, '/status.json')[1])['holding'] == 'local', 10, 'local')
     status = json.loads(fetch(n1, '/status.json')[1])
     equal([node['name'] for node in status['nodes']], ['n1', 'n2'], 'nodes')
     equal([group['owner'] for group in status['groups']], ['n1', 'n2'], 'owners')
@@ -62,10 +62,10 @@ def requests(lab, n1):
 
 
 def look(lab, n1, n2, browser):
-    def says(text, seconds=5):
+    def says(text, seconds=10):
         lab.wait(lambda: text in (browser.evaluate('document.body.innerText') or ''), seconds,
                  f'the page to say {text!r}')
-    says('All is well', 15)
+    says('All is well', 20)
     says('live')
     browser.screenshot(f'{TOP}/build/system/page-light.png', 'light')
     lab.links[1].cut(n2)
@@ -74,7 +74,7 @@ def look(lab, n1, n2, browser):
     says('All is well')
     n2.power_off()
     says('n2 is dead')
-    lab.wait(lambda: VIP1 in n1.service_addresses(), 5, 'n1 to serve')
+    lab.wait(lambda: VIP1 in n1.service_addresses(), 10, 'n1 to serve')
     says('Tres::b: n2 → n1')
     says('node n2: is dead')
     browser.screenshot(f'{TOP}/build/system/page-dark.png', 'dark')
