@@ -765,7 +765,9 @@ TEST_CASE("a restart waits for scripts; then nothing is moved until the next ima
   CHECK(node.logged("Restart waits"));
   node.run_until(node.now + 3s);
   CHECK(node.count<Exit>() == 0);
-  const auto patience = [&] { return node.sent("status").back().text_or_empty("dt"); };
+  const auto patience = [&] {
+    return std::string(node.sent("status").back().text_or_empty("dt"));  // of a copy
+  };
   CHECK(patience() == "1770");
   end_script(node, 1, "running");
   CHECK(patience() == "8ca0");  // 36 s: deadtime and what an image may take to start
