@@ -293,6 +293,8 @@ RUNNER_TEST := \
 SIM := \
   tests/sim/cluster.cpp \
   tests/sim/host.cpp \
+  tests/sim/host_scripts.cpp \
+  tests/sim/host_turn.cpp \
   tests/sim/invariants.cpp \
   tests/sim/main.cpp \
   tests/sim/network.cpp \

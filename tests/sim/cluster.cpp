@@ -128,7 +128,7 @@ void Cluster::fault_of_host(Host& host) {
     case 3: return host.pause(world_.between(100ms, 4s), Host::Pause::machine);
     case 4: {
       host.terminate();
-      return later(3s, 15s, [this, &host] {
+      return later(3s, 15s, [&host] {
         if (host.has_daemon()) return;
         host.power_off();
         host.power_on();
@@ -262,6 +262,8 @@ Outcome Cluster::run() {
 }
 
 }  // namespace
+
+Duration simulated_time() { return fault_time + quiet_time; }
 
 Outcome run_cluster(std::uint64_t seed, bool verbose, Probes& probes) {
   return Cluster{seed, verbose, probes}.run();

@@ -12,6 +12,8 @@ struct Outcome {
   std::uint64_t hash;   ///< of everything that was sent, logged and run
 };
 
+/// What one run lasts, in its own time.
+[[nodiscard]] Duration simulated_time();
 /// The same seed gives the same run.
 [[nodiscard]] Outcome run_cluster(std::uint64_t seed, bool verbose, Probes& probes);
 

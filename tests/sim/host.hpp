@@ -103,6 +103,7 @@ class Host {
   void turn();
   void wake(Duration latency);
   void step(const core::Input& input);
+  void crash_amid(const core::Outputs& outputs);
   void apply(const core::Outputs& outputs);
   void apply(const core::Output& output, std::uint64_t life);
   void arm();

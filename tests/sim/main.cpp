@@ -93,7 +93,11 @@ int campaign(const Options& options) {
       good = false;
     }
   }
-  if (good) fmt::print("sim: {} seeds from {}, all invariants held\n", options.count, options.from);
+  if (good) {
+    const auto hours = std::chrono::duration<double, std::ratio<3600>>(hb::sim::simulated_time());
+    fmt::print("sim: {} seeds from {}, {:.0f} simulated hours, all invariants held\n",
+               options.count, options.from, hours.count() * static_cast<double>(options.count));
+  }
   return good ? 0 : 1;
 }
 

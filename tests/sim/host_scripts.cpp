@@ -1,0 +1,124 @@
+// host_scripts: the runner of a simulated machine: scripts that take time, hang and fail
+#include "tests/sim/host.hpp"
+
+#include <algorithm>
+#include <utility>
+
+namespace hb::sim {
+
+namespace {
+
+using namespace std::chrono_literals;
+
+constexpr Duration kill_delay = 5s;        // the runner's TERM, then KILL
+
+}  // namespace
+
+void Host::run(const core::RunAction& action) {
+  if (runner_lost_) {  // the master keeps it for the next runner
+    waiting_.push_back(action);
+    return;
+  }
+  world_.trace("{} {} group {} resource {}", id_.value, core::name_of(action.operation),
+               action.group.value, action.resource);
+  for (const Script& other : scripts_) {
+    if (other.group == action.group && other.resource == action.resource) {
+      world_.fail("host {} runs two scripts of group {} resource {} at once", id_.value,
+                  action.group.value, action.resource);
+    }
+  }
+  const std::uint64_t serial = ++last_serial_;
+  scripts_.push_back({action.ticket, action.group, action.resource, action.operation, serial});
+  Duration length = world_.between(1ms, 30ms);
+  core::ActionEnd end = core::ActionEnd::exited;
+  int code = 0;
+  if (site_.faults && world_.chance(30)) length = world_.between(100ms, 4s);
+  if (site_.faults && action.operation != core::Operation::status && world_.chance(40)) {
+    code = 1;
+    world_.probes.hit("script-failed");
+  } else if (site_.faults && world_.chance(5)) {
+    length = world_.between(5s, 12s);
+    end = core::ActionEnd::signaled;
+    code = 9;
+    world_.probes.hit("script-hung");
+  }
+  if (action.operation == core::Operation::start) {
+    effect(action.group, action.resource) = 1;  // from now on it may run
+    watcher_.changed();
+  }
+  world_.after(length, [this, serial, end, code] { finish(serial, end, code); });
+}
+
+void Host::finish(std::uint64_t serial, core::ActionEnd end, int code) {
+  const auto found = std::ranges::find(scripts_, serial, &Script::serial);
+  if (found == scripts_.end()) return;
+  const Script script = *found;
+  scripts_.erase(found);
+  const bool good = end == core::ActionEnd::exited && code == 0;
+  std::uint8_t& running = effect(script.group, script.resource);
+  // A start that failed may have left the resource running, or not; a stop that failed has not
+  // stopped it.
+  if (script.operation == core::Operation::start && !good) running = world_.chance(300) ? 1 : 0;
+  if (script.operation == core::Operation::stop && good) running = 0;
+  const std::string_view output =
+      script.operation == core::Operation::status && good ? (running != 0 ? "running" : "stopped")
+                                                          : "";
+  if (engine_) done_.push_back({script.ticket, end, code, output});
+  world_.trace("{} script of group {} ends: {}", id_.value, script.group.value, good);
+  watcher_.changed();
+  wake(20us);
+}
+
+void Host::kill(core::Ticket ticket) {
+  const auto found = std::ranges::find(scripts_, ticket, &Script::ticket);
+  if (found == scripts_.end()) return;
+  world_.after(world_.between(1ms, kill_delay), [this, serial = found->serial] {
+    finish(serial, core::ActionEnd::signaled, 9);
+  });
+}
+
+bool Host::runs(core::GroupId group) const {
+  return std::ranges::any_of(effects_[group.value], [](std::uint8_t each) { return each != 0; });
+}
+
+bool Host::serves(core::GroupId group) const {
+  return std::ranges::all_of(effects_[group.value], [](std::uint8_t each) { return each != 0; });
+}
+
+bool Host::has_script(core::GroupId group) const {
+  return std::ranges::any_of(scripts_, [&](const Script& each) { return each.group == group; });
+}
+
+void Host::lose_runner() {
+  if (!engine_ || runner_lost_) return;
+  world_.trace("{} loses its runner", id_.value);
+  world_.probes.hit("runner-lost");
+  runner_lost_ = true;
+  for (const Script& script : std::exchange(scripts_, {})) {
+    // Each script went on to some end that nobody saw.
+    std::uint8_t& running = effect(script.group, script.resource);
+    if (script.operation == core::Operation::start) running = world_.chance(500) ? 1 : 0;
+    if (script.operation == core::Operation::stop) running = world_.chance(500) ? 1 : 0;
+  }
+  done_.clear();
+  watcher_.changed();
+  world_.after(world_.between(5ms, 100ms), [this, life = life_] {
+    if (life != life_) return;
+    runner_lost_ = false;
+    runner_ready_ = true;
+    for (const core::RunAction& action : std::exchange(waiting_, {})) run(action);
+    wake(20us);
+  });
+}
+
+void Host::lose_address(core::GroupId group) {
+  if (!engine_ || !serves(group) || has_script(group)) return;
+  world_.trace("{} loses the address of group {}", id_.value, group.value);
+  world_.probes.hit("address-lost");
+  effect(group, 0) = 0;
+  addresses_lost_.push_back(group);
+  watcher_.changed();
+  wake(200us);
+}
+
+}  // namespace hb::sim
