@@ -59,8 +59,9 @@ class Connectivity {
 
   /// While resources move, the daemon refuses: it is asked again this much later.
   static constexpr core::Duration unsettled_pause = std::chrono::seconds{1};
-  /// A standby may be refused by the other side; what was not given up by then is counted anew.
-  static constexpr core::Duration second_look = std::chrono::seconds{30};
+  /// A standby may be refused, or not be answered within its ten seconds; what was not given up by
+  /// then is counted anew.
+  static constexpr core::Duration second_look = std::chrono::seconds{12};
 
  private:
   enum class Step : std::uint8_t { give_up_all, give_up_foreign, count_again, look_again };
