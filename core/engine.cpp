@@ -328,7 +328,9 @@ Instant Engine::Parts::next_deadline() const {
   if (phase_ == Phase::ending) {
     first = std::min({first, linger_until_, last_status_at_ + linger_beat});
   }
-  return first;
+  // What became due in the past (a dead time that replaces the longer initdead) is due now: the
+  // caller is not late for it, and would be taken for a node that had been paused.
+  return std::max(first, now_.instant);
 }
 
 void Engine::Parts::persist_peers() {

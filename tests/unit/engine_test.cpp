@@ -594,6 +594,34 @@ TEST_CASE("heartbeats that change nothing reach only clients that ask for them")
   CHECK(node.events[0].classes == 2);
 }
 
+TEST_CASE("who was silent before communication is up is due then, and we were not late for it") {
+  EngineSetup setup = lab_setup("n1");
+  setup.config.nodes.push_back({"n3", NodeType::normal});
+  LabEngine node{std::move(setup)};
+  node.arrive(status_of_n2("active", 5));
+  node.run_until(lab_start + 10s);  // n2's own dead time is 6 s, but initdead is 20 s
+  CHECK_FALSE(node.logged("is dead"));
+  Message third = status_of_n2("up", 1);
+  third.set("src", "n3");
+  Uuid uuid;
+  uuid.bytes[0] = std::byte{3};
+  third.remove("srcuuid");
+  third.add_uuid("srcuuid", uuid);
+  node.arrive(third);
+  Message answer = from_n2("repnodes", 6);
+  answer.set("src", "n3");
+  answer.remove("srcuuid");
+  answer.add_uuid("srcuuid", uuid);
+  answer.set("seq", "2");
+  answer.add("dest", "n1");
+  node.arrive(answer);
+  REQUIRE(node.status(n1) == NodeStatus::active);
+  CHECK(node.engine().next_deadline() == node.now);
+  node.step(Tick{node.now - node.engine().next_deadline()});
+  CHECK(node.logged("node n2: is dead"));
+  CHECK_FALSE(node.logged("did not run"));
+}
+
 TEST_CASE("a pause longer than the deadtime is our own fault, not the peer's") {
   LabEngine node = active_pair();
   node.run_until(lab_start + 3s);
