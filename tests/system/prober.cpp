@@ -84,7 +84,8 @@ public:
         }
     }
 
-    void hear(std::int64_t now) {
+    // overslept: for how long this process, not the service, kept the answers waiting
+    void hear(std::int64_t now, std::int64_t overslept) {
         Answer answer{};
         while (true) {
             const ssize_t got = recv(fd_, &answer, sizeof answer, 0);
@@ -94,7 +95,7 @@ public:
             if (got != sizeof answer || answer.number >= next_) {
                 return;
             }
-            take(answer, now);
+            take(answer, now, overslept);
         }
     }
 
@@ -108,10 +109,10 @@ public:
     }
 
 private:
-    void take(const Answer& answer, std::int64_t now) {
+    void take(const Answer& answer, std::int64_t now, std::int64_t overslept) {
         const std::string host{answer.host.data(), strnlen(answer.host.data(), 15)};
         const bool slow = next_ - answer.number < sent_at_.size() &&
-                          now - sent_at_.at(answer.number % sent_at_.size()) > late;
+                          now - overslept - sent_at_.at(answer.number % sent_at_.size()) > late;
         const bool lost = answered_ > 0 && answer.number > last_number_ + 1;
         if (answered_ > 0 && (lost || slow) && now - last_heard_ > short_gap) {
             report_gap(now, host.c_str());
@@ -283,7 +284,7 @@ int main(int argc, char** argv) {
                                       pollfd{STDIN_FILENO, POLLIN, 0}};
         ppoll(watched.data(), watched.size(), &pause, nullptr);
         now = now_ns(CLOCK_MONOTONIC);
-        service.hear(now);
+        service.hear(now, std::max<std::int64_t>(0, now - ask_at));
         owners.hear(now);
         std::array<char, 64> ignored{};
         if (watched[2].revents != 0 && read(STDIN_FILENO, ignored.data(), ignored.size()) <= 0) {
