@@ -45,6 +45,7 @@ CORE := \
   core/resources.cpp \
   core/resources_continuity.cpp \
   core/resources_legacy.cpp \
+  core/resources_pause.cpp \
   core/resources_standby.cpp \
   core/resources_takeover.cpp \
   core/resources_view.cpp \

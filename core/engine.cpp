@@ -156,14 +156,8 @@ void Engine::Parts::dispatch_input(const Input& input) {
 }
 
 void Engine::Parts::tick(Duration lateness) {
-  const Health::Verdict verdict = health_.observe(lateness);
-  if (verdict != Health::Verdict::well) membership_.excuse(lateness, now_.instant);
-  if (verdict == Health::Verdict::was_away) {
-    complain(Counter::own_pauses, LogLevel::warn,
-             "This node did not run for {} ms, longer than its deadtime: the others may have "
-             "declared it dead. Nobody else is judged until they had time to speak.",
-             std::chrono::duration_cast<std::chrono::milliseconds>(lateness).count());
-    hurry_ = true;
+  if (health_.observe(lateness) != Health::Verdict::well) {
+    membership_.excuse(lateness, now_.instant);
   }
   judge_others();
   ask_again();
@@ -178,6 +172,24 @@ void Engine::Parts::tick(Duration lateness) {
   if (resources_ && !is_frozen() && now_.instant >= resources_->next_deadline()) {
     tell_resources(TimePassed{});
   }
+}
+
+/// Before anything that arrived meanwhile is looked at: were we silent for so long that the others
+/// may have declared us dead?
+void Engine::Parts::check_own_pause() {
+  const Duration silence = now_.instant - last_status_at_;
+  if (phase_ != Phase::up || muted_ || is_frozen()) return;
+  // A keepalive as long as the dead time would make every beat a pause.
+  if (silence < std::max(config_.deadtime, config_.keepalive + config_.keepalive / 2)) return;
+  complain(Counter::own_pauses, LogLevel::warn,
+           "This node did not run for {} ms, longer than its deadtime: the others may have "
+           "declared it dead. Nobody else is judged until they had time to speak.",
+           std::chrono::duration_cast<std::chrono::milliseconds>(silence).count());
+  membership_.excuse(silence, now_.instant);
+  using enum WasAway::Consequence;
+  muted_ = resources_ && !peers_are_ours();
+  send_status();  // what is asked in a moment comes from a live node
+  tell_resources(WasAway{muted_ ? begin_anew : ask_peers});
 }
 
 void Engine::Parts::judge_others() {
@@ -268,6 +280,14 @@ void Engine::Parts::begin_restart() {
   exit_reason_ = ExitReason::resume;
   send_status();  // with the longer dt: the peers wait for the next image (wire-protocol §6.3)
   stopped();
+}
+
+void Engine::Parts::begin_anew() {
+  log(LogLevel::info, "Everything is released; beginning anew in a new generation.");
+  phase_ = Phase::gone;
+  persist_peers();
+  publish_ = true;
+  outputs_.add(Exit{ExitReason::restart});
 }
 
 void Engine::Parts::stopped() {
@@ -412,6 +432,7 @@ const Outputs& Engine::step(Now now, const Input& input) {
   // Time never runs backwards within core, whatever the caller says.
   parts.now_ = {std::max(now.instant, parts.now_.instant), now.wall};
   if (parts.phase_ == Parts::Phase::gone) return parts.outputs_;
+  parts.check_own_pause();
   parts.dispatch_input(input);
   parts.finish_step();
   return parts.outputs_;

@@ -163,7 +163,8 @@ struct Persist {
   std::string_view file;
   std::string_view content;
 };
-/// The engine has finished: exit, or restart from scratch (healed partition with a 3.0.6 peer).
+/// The engine has finished: exit, or begin anew in a new generation (after a pause that a 3.0.6
+/// peer took for our death), or hand over to the next image, which goes on.
 enum class ExitReason : std::uint8_t { stopped, restart, resume };
 struct Exit {
   ExitReason reason;

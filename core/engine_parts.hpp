@@ -74,6 +74,7 @@ struct Engine::Parts final : ResourceSink {
   void begin();
   void tell_abandoned(std::string_view key);
   void dispatch_input(const Input& input);
+  void check_own_pause();
   void tick(Duration lateness);
   void judge_others();
   void node_died(NodeId node);
@@ -160,6 +161,7 @@ struct Engine::Parts final : ResourceSink {
   [[nodiscard]] bool is_ours(NodeId node) const override { return peers_[node.value].is_ours; }
   [[nodiscard]] bool peers_are_ours() const override;
   void stopped() override;
+  void begin_anew() override;
   void tell_resources(const ResourceEvent& event);
   /// From the beginning of a restart on the resources stay as they are, for the next image.
   [[nodiscard]] bool is_frozen() const { return exit_reason_ == ExitReason::resume; }
@@ -228,6 +230,7 @@ struct Engine::Parts final : ResourceSink {
   Seqno last_word_{};                   ///< ending: peers should have everything up to this
   Instant last_status_at_{};
   bool stop_asked_ = false;
+  bool muted_ = false;                  ///< nothing more is sent in this generation
   bool restart_asked_ = false;          ///< to be begun as soon as nothing moves
   bool hurry_ = false;                  ///< somebody new is here: send a status in this step
   bool publish_ = false;

@@ -49,6 +49,7 @@ bool Engine::Parts::encode(Message& message, std::string& out) {
 void Engine::Parts::transmit(Message& message, NodeId dest, Loop loop) {
   if (dest != no_node && !message.find("dest")) message.add("dest", name(dest));
   if (message.type().starts_with("NS_")) return transmit_unsequenced(message, dest);
+  if (muted_) return;
   stamp_sequenced(message, stamp(dest));
   std::string& buffer = history_.prepare();
   if (!encode(message, buffer)) return buffer.clear();
@@ -67,6 +68,7 @@ void Engine::Parts::transmit(Message& message, NodeId dest, Loop loop) {
 }
 
 void Engine::Parts::transmit_unsequenced(Message& message, NodeId dest) {
+  if (muted_) return;
   stamp_unsequenced(message, stamp(dest));
   encoded_.clear();
   if (!encode(message, encoded_)) return;
@@ -101,6 +103,7 @@ void Engine::Parts::send_status() {
 /// Each status of ours also asks every ping node: what its host echoes is the message that it would
 /// send, so that an answer is believed by its signature alone (§4, vectors 62-64).
 void Engine::Parts::ask_ping_nodes() {
+  if (muted_) return;
   for (std::size_t i = 0; i < config_.media.size(); ++i) {
     const MediumConfig& medium = config_.media[i];
     if (!is_ping(medium.type)) continue;
@@ -177,6 +180,7 @@ void Engine::Parts::ask_again() {
 }
 
 void Engine::Parts::on_rexmit(NodeId node) {
+  if (muted_) return;
   const auto first = incoming_.decimal("firstseq");
   const auto last = incoming_.decimal("lastseq");
   if (!first || !last || *last < *first) {

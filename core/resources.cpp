@@ -154,6 +154,7 @@ void Resources::settle_once() {
   if (phase_ == Phase::starting) try_stable();
   if (phase_ != Phase::stable) return;
   check_peers();
+  check_doubt();
   plan_pulls();
   take_orphans();
   progress_standby();
@@ -266,6 +267,7 @@ void Resources::finish_release() {
     log(LogLevel::info, resource_text::relinquished);
     if (was_heard_) send_shutdone();
   }
+  if (anew_ && !stop_asked_) return sink_->begin_anew();
   sink_->stopped();
 }
 

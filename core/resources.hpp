@@ -38,6 +38,9 @@ inline constexpr Duration announcement_patience = std::chrono::seconds{10};
 ///                       `sys_failed` KEY: would not start here
 ///                       `sys_ask`    1: please answer with a `resource`
 ///                       `sys_to`, `sys_from`  the partner of a move that we are giving, taking
+///                       `sys_yield`  KEY: held, but given up to whoever has it as well
+///                       `sys_doubt`  NUMBER: please answer with a `resource` that has
+///                       `sys_answer` NUMBER and `sys_answered` the asking node
 ///   ask_resources:      `sys_to`     the node that is meant; `sys_groups` KEY: exactly these
 /// An epoch counts the takeovers of a group. If two connected nodes hold the same group (a healed
 /// partition), the one with the higher epoch took over last and releases; at a tie the higher name.
@@ -84,6 +87,7 @@ class Resources {
     std::vector<std::uint64_t> epochs;  ///< of what is held, by GroupId; empty from 3.0.6
     GroupSet before_death;
     GroupSet conflicts;      ///< held by both of us, and told
+    GroupSet yields;         ///< of its held ones: it gives way to everybody (it had been paused)
     NodeId gives_to = no_node, takes_from = no_node;  ///< of the move that it is in
     Instant patience{};      ///< until then a silent one is waited for
     Instant ask_again = never;
@@ -101,7 +105,7 @@ class Resources {
     Holding booked{};
     bool stable = false;
     bool leaving = false;
-    GroupSet held, moving, failed, starting;
+    GroupSet held, moving, failed, starting, yields;
     NodeId gives_to = no_node, takes_from = no_node;
     bool operator==(const Announcement&) const = default;
   };
@@ -120,6 +124,14 @@ class Resources {
     NodeId wanted_by = no_node;    ///< legacy: to be released for that node's ip-request
   };
 
+  /// What runs here after we had not run for a while (resources_pause.cpp).
+  struct Doubt {
+    GroupSet groups;           ///< may have been taken by another node
+    NodeSet awaited;           ///< nodes that could have, and have not answered
+    std::uint64_t number = 0;  ///< of the question; 0: there is none
+    Instant until = never;     ///< then everything in doubt is released
+  };
+
   // events (resources.cpp)
   void on(const CommunicationReached&);
   void on(const ResourceMessage& event);
@@ -129,6 +141,7 @@ class Resources {
   void on(const ActionDone& event);
   void on(const RunnerReady& event);
   void on(const AddressLost& event);
+  void on(const WasAway& event);
   void on(const TimePassed&) {}
   void on(const StopAsked&);
 
@@ -148,6 +161,11 @@ class Resources {
   void begin_release();
   void finish_release();
   void look_around();
+
+  // after a pause (resources_pause.cpp)
+  void on_confirmation(NodeId node, const Message& message);
+  void check_doubt();
+  void end_doubt();
 
   // after a crash (resources_continuity.cpp)
   void remember(const Continuity& memory);
@@ -175,6 +193,9 @@ class Resources {
   void check_conflicts(NodeId node);
   void check_partner(NodeId node);
   void announce(std::string_view info = {}, bool ask = false);
+  void answer(NodeId node, std::uint64_t number);
+  void tell(Message& message, const Announcement& present);
+  [[nodiscard]] Message present_view(const Announcement& present, std::string_view info) const;
   void announce_changes();
   void ask_silent_peers();
   void send_starting();
@@ -258,6 +279,8 @@ class Resources {
   Standby standby_;
   std::deque<Move> moves_;
   Instant failback_at_{};
+  Doubt doubt_;
+  bool anew_ = false;              ///< after the release a new generation begins
   bool stop_asked_ = false;
   bool goes_on_ = false;           ///< remembers the life of a master that crashed
   bool was_heard_ = false;         ///< communication was reached: the peers count on us

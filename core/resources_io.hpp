@@ -61,6 +61,18 @@ struct NodeStatusChanged {
   NodeStatus status;
 };
 
+/// For a dead time or longer nothing of ours was sent (a pause, a suspended machine): the others
+/// may have declared us dead and taken what we hold. Comes before anything that arrived meanwhile.
+struct WasAway {
+  enum class Consequence : std::uint8_t {
+    ask_peers,    ///< all live nodes are ours: they are asked, and what they took is released
+    /// A 3.0.6 node restarts when a node that it held for dead sends on in its old generation
+    /// (resources §7.9): nothing is sent any more, all is released, then sink.begin_anew().
+    begin_anew,
+  };
+  Consequence consequence;
+};
+
 /// next_deadline() of Resources was reached (may also come early; never rely on that).
 struct TimePassed {};
 
@@ -71,7 +83,7 @@ struct StopAsked {};
 /// ActionDone, RunnerReady and AddressLost are passed on as they come; hooks' tickets are not.
 using ResourceEvent =
     std::variant<CommunicationReached, ResourceMessage, NodeDied, NodeReturned, NodeStatusChanged,
-                 ActionDone, RunnerReady, AddressLost, TimePassed, StopAsked>;
+                 ActionDone, RunnerReady, AddressLost, WasAway, TimePassed, StopAsked>;
 
 // ---- Sink: the engine, as seen from Resources.
 
@@ -105,6 +117,8 @@ class ResourceSink {
   /// Everything is released (answer to StopAsked): the engine lingers until the peers have what we
   /// sent last, then emits Exit{stopped}.
   virtual void stopped() = 0;
+  /// Everything is released after WasAway: the engine emits Exit{restart}, for a new generation.
+  virtual void begin_anew() = 0;
 };
 
 // Resources itself (core/resources.hpp) offers to the engine:

@@ -172,7 +172,7 @@ void Resources::finish_giving() {
                              .foreign = has_foreign(who.booked) || has_foreign(gained)});
   }
   each(set_of(standby_.set, self_), [&](GroupId group) {
-    if (!who.held.test(group.value)) return;
+    if (!who.held.test(group.value) || runs_.may_run(group)) return;
     book(group).failback_due = false;
     book(group).handed_over = true;
   });
@@ -307,7 +307,8 @@ void Resources::plan_failback() {
     if (node == self_ || !takes_part(node) || !who.stable) continue;
     if (who.heal_by != never) continue;
     GroupSet due;
-    each(held() & ~who.failed, [&](GroupId group) {
+    // What it holds as well is a conflict, and not to be given.
+    each(held() & ~who.failed & ~who.held, [&](GroupId group) {
       const bool runs = runs_.state(group) == GroupState::running && !runs_.is_leaving(group);
       if (runs && home(group) == node && book(group).failback_due) due.set(group.value);
     });

@@ -72,6 +72,7 @@ void Resources::on(const NodeReturned& event) {
       if (!event.was_dead) who.patience = now_.instant + resource_limits::announcement_patience;
       return;
     case ReturnKind::restart:
+      doubt_.awaited.reset(event.node.value);
       if (event.was_dead || who.gone) {  // gone: it had released everything, and was not dead yet
         who = Peer{};
         return;
@@ -106,7 +107,8 @@ void Resources::take_orphans() {
     claimed |= claims(node);
     if (takes_part(node)) candidates.set(node.value);
     unclear = unclear || (is_awaited(node) && is_ours(node) &&
-                          sink_->status(node) == NodeStatus::active);
+                          sink_->status(node) == NodeStatus::active) ||
+              doubt_.awaited.test(node.value);
   }
   if (unclear) return;  // it will tell in a moment what it holds
   if (standby_.state != StandbyState::none) claimed |= standby_.groups;

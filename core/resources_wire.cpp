@@ -53,6 +53,7 @@ void Resources::on_starting(NodeId node, const Message& message) {
   auto& who = peer(node);
   const auto before = who.before_death;
   partner_lost(node);
+  doubt_.awaited.reset(node.value);  // a new life has taken nothing
   who = Peer{};
   who.before_death = before;
   who.announced = true;
@@ -78,7 +79,11 @@ bool Resources::is_stale(Peer& who, const Message& message) const {
 void Resources::on_resource(NodeId node, const Message& message) {
   if (is_plain_legacy()) return;
   auto& who = peer(node);
-  if (message.text_or_empty("sys_ask") == "1") announce();
+  if (const auto number = message.decimal("sys_doubt")) {
+    answer(node, *number);
+  } else if (message.text_or_empty("sys_ask") == "1") {
+    announce();
+  }
   if (is_stale(who, message)) return;
   if (message.text_or_empty("info") == "shutdown") {
     who.leaving = true;
@@ -95,6 +100,7 @@ void Resources::on_resource(NodeId node, const Message& message) {
   }
   check_conflicts(node);
   check_partner(node);
+  on_confirmation(node, message);
 }
 
 /// The sender's holdings: exact from one of ours, else {local, foreign} from its own view.
@@ -124,6 +130,7 @@ void Resources::read_holdings(Peer& who, NodeId node, const Message& message) {
     });
     who.moving = parse_keys(message.text_or_empty("sys_moving"));
     who.failed = parse_keys(message.text_or_empty("sys_failed"));
+    who.yields = parse_keys(message.text_or_empty("sys_yield"));
     who.gives_to = config_.node(message.text_or_empty("sys_to")).value_or(no_node);
     who.takes_from = config_.node(message.text_or_empty("sys_from")).value_or(no_node);
   } else if (!is_ours(node) && !who.leaving) {
@@ -154,9 +161,11 @@ void Resources::check_conflicts(NodeId node) {
     const bool exact = !who.epochs.empty();
     const std::uint64_t theirs = exact ? who.epochs[group.value] : 0;
     const bool tie = epoch(group) == theirs && name(self_) > name(node);
+    const bool they_yield = who.yields.test(group.value);
+    const bool in_doubt = doubt_.groups.test(group.value) && !they_yield;
     // Who only comes gives way; if both do, the rule finds one when both have let go.
-    const bool yields = runs_.is_coming(group) || epoch(group) > theirs || tie;
-    const bool loses = exact ? yields : entry.leftover;
+    const bool yields = !they_yield && (runs_.is_coming(group) || epoch(group) > theirs || tie);
+    const bool loses = in_doubt || (exact ? yields : entry.leftover);
     if (loses) {
       log(LogLevel::warn, "{}: node {} holds it as well; releasing it here", key(group),
           name(node));
@@ -234,6 +243,23 @@ void Resources::send_stonith(NodeId node, std::string_view result) {
 void Resources::announce(std::string_view info, bool ask) {
   if (phase_ == Phase::silent || is_plain_legacy()) return;
   const Announcement present = announcement();
+  Message message = present_view(present, info);
+  if (ask) message.add("sys_ask", "1");
+  if (ask && doubt_.number != 0) message.add_decimal("sys_doubt", doubt_.number);
+  tell(message, present);
+}
+
+/// The same, for a node that asks whether we took what it holds.
+void Resources::answer(NodeId node, std::uint64_t number) {
+  if (phase_ == Phase::silent || is_plain_legacy()) return;
+  const Announcement present = announcement();
+  Message message = present_view(present, {});
+  message.add_decimal("sys_answer", number);
+  message.add("sys_answered", name(node));
+  tell(message, present);
+}
+
+Message Resources::present_view(const Announcement& present, std::string_view info) const {
   Message message;
   message.add("t", "resource");
   message.add("rsc_hold", name_of(present.booked));
@@ -242,7 +268,10 @@ void Resources::announce(std::string_view info, bool ask) {
   if (!info.empty()) message.add("info", info);
   else if (present.leaving) message.add("info", "shutdown");
   add_holdings(message, present);
-  if (ask) message.add("sys_ask", "1");
+  return message;
+}
+
+void Resources::tell(Message& message, const Announcement& present) {
   sink_->send(message);
   announced_ = present;
   echo_at_ = all_ours_ || present.leaving ? never : now_.instant + echo_pause;
@@ -257,6 +286,7 @@ void Resources::add_holdings(Message& message, const Announcement& present) cons
   message.add("sys_held", list);
   if (present.moving.any()) message.add("sys_moving", key_list(present.moving));
   if (present.failed.any()) message.add("sys_failed", key_list(present.failed));
+  if (present.yields.any()) message.add("sys_yield", key_list(present.yields));
   if (present.gives_to != no_node) message.add("sys_to", name(present.gives_to));
   if (present.takes_from != no_node) message.add("sys_from", name(present.takes_from));
 }
@@ -304,6 +334,10 @@ Resources::Announcement Resources::announcement() const {
                    (standby_.state == none || standby_.state == asking);
   present.leaving = phase_ == Phase::releasing || phase_ == Phase::released;
   present.held = held();
+  present.yields = doubt_.groups & present.held;
+  each(present.held, [&](GroupId group) {
+    if (runs_.is_leaving(group)) present.yields.set(group.value);
+  });
   if (standby_.state == released) present.moving = standby_.groups & ~present.held;
   if (standby_.state == asking || standby_.state == giving || standby_.state == released) {
     present.gives_to = standby_.partner;

@@ -11,6 +11,8 @@ namespace {
 using namespace std::chrono_literals;
 
 constexpr std::uint64_t first_wall = 1'700'000'000;
+/// After a pause: what others took is on its way down by then (the model's scheduler included).
+constexpr Duration own_verdict = 221ms;
 
 }  // namespace
 
@@ -121,15 +123,34 @@ void Host::pause(Duration length, Pause kind) {
   paused_ = true;
   pause_kind_ = kind;
   watcher_.changed();
-  world_.after(length, [this, life = life_] {
-    if (life != life_ || !paused_) return;
-    world_.trace("{} runs again", id_.value);
-    paused_ = false;
-    last_pause_end_ = world_.now;
-    watcher_.changed();
-    turn_due_ = false;
-    wake(Duration{});
+  world_.after(length, [this, length, others = live_others(), life = life_] {
+    if (life == life_ && paused_) wake_up(length, others);
   });
+}
+
+void Host::wake_up(Duration length, const std::vector<NodeId>& others) {
+  world_.trace("{} runs again", id_.value);
+  paused_ = false;
+  last_pause_end_ = world_.now;
+  watcher_.changed();
+  turn_due_ = false;
+  wake(Duration{});
+  if (length < site_.config.deadtime) return;
+  world_.after(own_verdict, [this, others, life = life_] {
+    if (life == life_ && !paused_ && is_active()) watcher_.judged_itself(id_, others);
+  });
+}
+
+std::vector<NodeId> Host::live_others() const {
+  std::vector<NodeId> found;
+  if (!is_active()) return found;
+  const core::Snapshot& view = engine_->snapshot();
+  for (std::uint16_t n = 0; n < view.node_count; ++n) {
+    if (n != id_.value && view.nodes[n].status == core::NodeStatus::active) {
+      found.push_back(NodeId{n});
+    }
+  }
+  return found;
 }
 
 void Host::terminate() {

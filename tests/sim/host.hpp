@@ -32,6 +32,9 @@ struct Watcher {
   virtual void delivered(NodeId to, const core::Message& message) = 0;
   virtual void sent(NodeId from, core::Bytes bytes) = 0;
   virtual void restart_seen(NodeId judge, NodeId node) = 0;
+  /// It did not run for longer than its dead time, and has had its time to notice what follows.
+  /// `others`: whom it held for alive before the pause.
+  virtual void judged_itself(NodeId node, const std::vector<NodeId>& others) = 0;
 };
 
 class Host {
@@ -99,6 +102,8 @@ class Host {
   void start_daemon(core::Inheritance inheritance = {});
   void go_on_after_crash(std::uint64_t life);
   void end_daemon();
+  void wake_up(Duration length, const std::vector<NodeId>& others);
+  [[nodiscard]] std::vector<NodeId> live_others() const;
   void next_image(std::uint64_t life);
   void turn();
   void wake(Duration latency);

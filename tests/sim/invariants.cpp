@@ -118,6 +118,25 @@ void Invariants::restart_seen(NodeId judge, NodeId node) {
   world_.fail("host {} saw a restart of {}, whose masters only crashed", judge.value, node.value);
 }
 
+/// Whoever else runs a group took it while the node was away: that one is releasing it by now.
+void Invariants::judged_itself(NodeId node, const std::vector<NodeId>& others) {
+  const Host& host = *hosts_[node.value];
+  for (const NodeId id : others) {
+    const Host& other = *hosts_[id.value];
+    if (!can_talk(host, other) || world_.now - other.last_pause_end() < settled) continue;
+    for (std::size_t g = 0; g < site_.groups.size(); ++g) {
+      const core::GroupId group{static_cast<std::uint16_t>(g)};
+      if (!host.serves(group) || !other.serves(group)) continue;
+      world_.probes.hit("taken-in-a-pause");
+      const core::Snapshot& view = host.engine()->snapshot();
+      const bool stays = view.groups[g].state == core::GroupState::running;
+      if (!stays || host.has_script(group) || other.has_script(group)) continue;
+      world_.fail("host {} still serves group {}, which {} took while it was paused", node.value, g,
+                  id.value);
+    }
+  }
+}
+
 /// Where only masters crash, what is served after the cold start is served there to the end.
 void Invariants::check_calm() {
   if (!site_.calm || world_.now < World::start + settled_start) return;

@@ -16,6 +16,7 @@ namespace hb::sim {
 /// - A message is delivered at most once, and no number is ever given to two messages, also when
 ///   the master crashes.
 /// - Where nothing fails but masters, nobody sees a death or a restart, and no group moves.
+/// - A node that did not run for its dead time gives up within 200 ms what another one took.
 /// - After quiet each group runs completely on exactly one host, and all views agree.
 class Invariants final : public Watcher {
  public:
@@ -27,6 +28,7 @@ class Invariants final : public Watcher {
   void delivered(NodeId to, const core::Message& message) override;
   void sent(NodeId from, core::Bytes bytes) override;
   void restart_seen(NodeId judge, NodeId node) override;
+  void judged_itself(NodeId node, const std::vector<NodeId>& others) override;
 
   void check_after_quiet();
   /// No host sends more than the protocol needs (no storms).

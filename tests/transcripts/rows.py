@@ -20,7 +20,8 @@ VERSION = re.compile(r"3\.0\.6 \([^()]*\)")
 # The original answered this one too late (README of the transcripts); a prompt server says offline.
 CORRECTED = {("all-up", ("cl_status", "clientstatus", "n2", "ipfail")): (1, "offline\n", "")}
 # With a timeout of 0 the original looks once, and finds an answer only if the daemon was quicker.
-PROMPT = {("all-up", ("cl_status", "clientstatus", "n2", "ipfail", "abc")): (1, "offline\n", "")}
+PROMPT = {("all-up", ("cl_status", "clientstatus", "n2", "ipfail", timeout)): (1, "offline\n", "")
+          for timeout in ("0", "abc")}
 
 
 def normal(text):

@@ -627,13 +627,27 @@ TEST_CASE("a pause longer than the deadtime is our own fault, not the peer's") {
   node.run_until(lab_start + 3s);
   node.now += 20s;
   node.step(Tick{20s});
-  CHECK(node.logged("This node did not run for 20000 ms"));
+  CHECK(node.logged("This node did not run for 20"));
   CHECK(node.status(n2) == NodeStatus::active);
   node.arrive(status_of_n2("active", 27));
   node.run_until(lab_start + 29s - 1ns);
   CHECK(node.status(n2) == NodeStatus::active);
   node.run_until(lab_start + 29s);
   CHECK(node.status(n2) == NodeStatus::dead);
+}
+
+TEST_CASE("a pause that a 3.0.6 peer took for our death ends in a new generation, and in silence") {
+  EngineSetup setup = lab_setup("n1");
+  setup.config.manages_resources = true;
+  LabEngine node = active_pair(5, std::move(setup));
+  node.run_until(lab_start + 3s);
+  node.now += 20s;
+  node.clear();
+  node.arrive(status_of_n2("active", 27));
+  CHECK(node.logged("This node did not run for "));
+  node.run_until(node.now + 10s);
+  CHECK(node.frames.empty());
+  CHECK(node.logged("beginning anew in a new generation"));
 }
 
 TEST_CASE("a ping node lives by NS_st on its own link") {

@@ -35,6 +35,7 @@ class Bench final : public ResourceSink {
   [[nodiscard]] bool is_ours(NodeId) const override { return true; }
   [[nodiscard]] bool peers_are_ours() const override { return true; }
   void stopped() override {}
+  void begin_anew() override {}
 
   /// "start a" for each new action, and "kill a".
   std::string asked() {

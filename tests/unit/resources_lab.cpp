@@ -490,7 +490,8 @@ void Lab::post(NodeId source, const Message& message) {
     const NodeId node{static_cast<std::uint16_t>(i)};
     const auto dest = message.text("dest");
     if (dest && *dest != config.nodes[i].name) continue;
-    if (alive[i] && !is_cut(source, node)) letter.to.push_back(node);
+    const bool lost = lossy_.contains(std::minmax<std::size_t>(source.value, i));
+    if (alive[i] && !lost && !is_cut(source, node)) letter.to.push_back(node);
   }
   wire.push_back(config.nodes[source.value].name + " " + describe(message));
   letters_.push_back(std::move(letter));

@@ -77,9 +77,11 @@ class OurNode final : public LabNode, public ResourceSink {
   [[nodiscard]] bool is_ours(NodeId node) const override;
   [[nodiscard]] bool peers_are_ours() const override;
   void stopped() override { finished = true; }
+  void begin_anew() override { begun_anew = true; }
 
   Config config;
   std::unique_ptr<Resources> resources;
+  bool begun_anew = false;                  ///< released all, for a new generation
 
  private:
   void run_actions();
@@ -152,6 +154,8 @@ class Lab {
   OldNode& restart_old(std::size_t index, AutoFailback mode = AutoFailback::on);
   /// From here on the two hear nothing of each other, or hear each other again.
   void cut(std::size_t one, std::size_t two);
+  /// The same, but neither has noticed yet.
+  void lose(std::size_t one, std::size_t two) { lossy_.insert(std::minmax(one, two)); }
   void heal(std::size_t one, std::size_t two);
   /// As from the control FIFO of that node.
   void fifo(std::size_t index, std::vector<std::pair<std::string, std::string>> fields);
@@ -185,7 +189,7 @@ class Lab {
   void check_doubles();
   void come_up(std::size_t index);
   std::deque<Letter> letters_;
-  std::set<std::pair<std::size_t, std::size_t>> cuts_;
+  std::set<std::pair<std::size_t, std::size_t>> cuts_, lossy_;
   std::uint64_t seq_ = 0;
   friend class OurNode;
 };

@@ -371,6 +371,56 @@ TEST_CASE("only one side saw the partition: it gives back what it took") {
   CHECK(fresh.where(1) == "n2");
 }
 
+TEST_CASE("who was away releases what the other one took meanwhile, and that one keeps it") {
+  Lab lab = settled_pair(AutoFailback::off);
+  lab.ours(1).handle(NodeDied{NodeId{0}, true});
+  CHECK(lab.where(0) == "n1 n2");
+  lab.ours(0).calls.clear();
+  lab.ours(1).calls.clear();
+  lab.ours(0).handle(WasAway{WasAway::Consequence::ask_peers});
+  lab.ours(1).handle(NodeReturned{NodeId{0}, ReturnKind::partition, true});
+  lab.run();
+  CHECK(lab.ours(0).calls == std::vector<std::string>{"stop a2", "stop a"});
+  CHECK(std::ranges::find(lab.ours(1).calls, "stop a") == lab.ours(1).calls.end());
+  CHECK(lab.where(0) == "n2");
+}
+
+TEST_CASE("who was away keeps what the other one says it did not take") {
+  Lab lab = settled_pair(AutoFailback::on);
+  lab.ours(0).calls.clear();
+  lab.ours(0).handle(WasAway{WasAway::Consequence::ask_peers});
+  lab.advance(1s);
+  CHECK(lab.ours(0).calls.empty());
+  CHECK(lab.where(0) == "n1");
+  lab.kill(1);  // nothing of the doubt is left
+  CHECK(lab.where(1) == "n1");
+}
+
+TEST_CASE("who was away releases what nobody vouches for, and takes it back from a dead node") {
+  Lab lab = settled_pair(AutoFailback::on);
+  lab.lose(0, 1);
+  lab.ours(0).handle(WasAway{WasAway::Consequence::ask_peers});
+  lab.advance(99ms);
+  CHECK(lab.where(0) == "n1");
+  lab.advance(2ms);
+  CHECK(lab.where(0) == "");
+  lab.advance(5s);
+  CHECK(lab.where(0) == "");
+  lab.ours(0).handle(NodeDied{NodeId{1}, true});
+  lab.run();
+  CHECK(lab.ours(0).running.contains("a"));
+  CHECK(lab.ours(0).running.contains("b"));
+}
+
+TEST_CASE("with a 3.0.6 peer who was away releases all and begins anew") {
+  Lab lab = settled_pair(AutoFailback::on);
+  lab.ours(0).handle(WasAway{WasAway::Consequence::begin_anew});
+  lab.run();
+  CHECK(lab.ours(0).running.empty());
+  CHECK(lab.ours(0).begun_anew);
+  CHECK_FALSE(lab.ours(0).finished);
+}
+
 TEST_CASE("the winner of a conflict announces its address again") {
   Lab lab{2, {"n1 IPaddr2::10.0.0.1", "n2 b"}};
   lab.add_ours(0);
