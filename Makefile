@@ -468,7 +468,7 @@ $(FUZZERS): build/fuzz/%: build/fuzz/tests/fuzz/%.o build/fuzz/lower.a
 -include $(shell find build -type f -name '*.d' 2>/dev/null)
 
 # ---- targets
-.PHONY: help check demo bench sim fuzz fuzz-short lint map unit asan tsan scripts-check system \
+.PHONY: help check demo bench bench-faults sim fuzz fuzz-short lint map unit asan tsan scripts-check system \
         install uninstall lab clean
 help: ## this list
 	@awk -F':.*## ' '/^[a-z-]+:.*## / { printf "  make %-14s %s\n", $$1, $$2 }' Makefile
@@ -524,6 +524,12 @@ bench: ## every benchmark, paired with the peers on this machine
 	$(MAKE) all lab $(patsubst tests/bench/%.cpp,$(B)/%,$(wildcard $(BENCH)))
 	$(MAKE) install DESTDIR=build/stage
 	tests/bench/run
+
+bench-faults: ## every fault on both programs: seconds with no owner and with two; rewrites docs/faults.md
+	scripts/bootstrap bench
+	$(MAKE) all lab
+	$(MAKE) install DESTDIR=build/stage
+	tests/bench/faults --write docs/faults.md
 
 install: all ## install below DESTDIR, by the table scripts/INSTALL.table
 	scripts/install-table install "$(DESTDIR)" "$(B)" < scripts/INSTALL.table

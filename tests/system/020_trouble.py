@@ -12,7 +12,7 @@ from testing import STALL, check, equal, note, test
 
 THREE = (('n1', f'Tres::a IPaddr2::{VIP1}/24/eth0'), ('n2', f'Tres::b IPaddr2::{VIP2}/24/eth0'))
 
-KILLS = 60  # of test 204
+KILLS = 140  # of test 204; test 205 has about 60
 # Nothing listens there: an address that is served refuses the connection at once.
 REFUSED = '''import socket, sys
 s = socket.socket(socket.AF_INET6, socket.SOCK_STREAM); s.settimeout(1)
@@ -431,3 +431,55 @@ def random_kills(t):
         nothing_happened(lab, probe, since)
         equal(len(n1.log_lines('this one goes on')), 2, 'masters that went on')
         equal(n2.log_lines('restart on node'), [], 'restarts that the peer saw')
+
+
+class Killer:
+    """Kills processes of hosts at random; of masters only as many as are mended (test 201)."""
+
+    def __init__(self, dice):
+        self.dice, self.masters, self.count = dice, {}, 0
+
+    def strike(self, host):
+        allowed = [at for at in self.masters.get(host.name, ()) if time.monotonic() - at < 15] == []
+        victims = [(pid, title) for pid, title in host.processes().items()
+                   if allowed or 'master control' not in title]
+        if not victims:
+            return
+        pid, title = self.dice.choice(victims)
+        host.run('kill', '-KILL', str(pid))
+        self.count += 1
+        if 'master control' in title:
+            self.masters.setdefault(host.name, []).append(time.monotonic())
+
+    def strikes(self, hosts, times, within):
+        for _ in range(times):
+            time.sleep(self.dice.uniform(0, within / times))
+            self.strike(self.dice.choice(hosts))
+
+
+@test(205, 'random kills during takeover, failback and shutdown: one owner, and never two', limit=200)
+def kills_in_every_phase(t):
+    with t.lab(deadtime=1500, warntime=1000) as lab:
+        n1, n2 = lab.hosts
+        killer = Killer(random.Random(lab.seed))
+        lab.start()
+        settled(lab)
+        probe = lab.client.probe(VIP1)
+        for _ in range(5):
+            lab.wait_answer(probe, n1, 10)
+            n1.power_off()
+            killer.strikes([n2], 5, 2.5)  # before, in and after the takeover
+            lab.wait_answer(probe, n2, 15)
+            lab.start(n1)
+            killer.strikes([n1, n2], 5, 1)  # in the failback
+            settled(lab, 30)
+            lab.wait_answer(probe, n1, 10)
+            n1.shell('/etc/init.d/heartbeat stop > /dev/null 2>&1 &', check=True)
+            killer.strikes([n1], 2, 0.2)  # in the shutdown
+            lab.wait(lambda: not n1.processes(), 30, 'n1 to end')
+            equal(n1.service_addresses(), [], 'addresses left on n1')
+            lab.wait_answer(probe, n2, 15)
+            n1.start()
+            settled(lab, 30)
+        equal(probe.events('two owners'), [], 'two owners')
+        note(f'{killer.count} kills')
