@@ -105,6 +105,7 @@ HEARTBEAT := \
   status/ledger.cpp \
   status/log_files.cpp \
   status/logger.cpp \
+  status/master_watch.cpp \
   status/release.cpp \
   status/respawn.cpp \
   status/runner.cpp \
@@ -228,6 +229,7 @@ UNIT := \
   tests/unit/loop_test.cpp \
   tests/unit/logger_test.cpp \
   tests/unit/membership_test.cpp \
+  tests/unit/master_watch_test.cpp \
   tests/unit/message_test.cpp \
   tests/unit/mgmt_session_test.cpp \
   tests/unit/mgmt_source_test.cpp \
@@ -273,7 +275,8 @@ UNIT_PARTS := \
   clients/tls.cpp \
   clients/outdating.cpp \
   status/connection.cpp \
-  status/logger.cpp
+  status/logger.cpp \
+  status/master_watch.cpp
 # Two threads over one ring, for TSan
 RING_THREADS := \
   tests/unit/main.cpp \

@@ -105,6 +105,9 @@ void Engine::Parts::go_on() {
     if (may_run && map.groups[i] == no_group) tell_abandoned(memory.groups[i].key.view());
   }
   outputs_.add(CommunicationUp{});
+  // What left last did so at the end of a turn, or one beat before it.
+  last_status_at_ = memory.saved_at - config_.keepalive;
+  check_own_pause();
   send_status();
   tell_resources(CommunicationReached{});
   if (stop_asked_ && !resources_) stopped();

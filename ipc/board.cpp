@@ -307,6 +307,10 @@ Testament BoardReader::testament() const {
   return found;
 }
 
+std::uint64_t BoardReader::turns() const {
+  return load(page_->remembered, std::memory_order_acquire);
+}
+
 std::shared_ptr<core::Continuity> BoardReader::memory() const {
   const std::uint64_t remembered = load(page_->remembered, std::memory_order_acquire);
   if (remembered == 0) return {};

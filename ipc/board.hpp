@@ -106,6 +106,8 @@ class BoardReader {
     std::string label;
     std::uint64_t value = 0;
   };
+  /// Turns that the master has taken so far: one that hangs takes none.
+  [[nodiscard]] std::uint64_t turns() const;
   [[nodiscard]] Testament testament() const;
   /// The last whole memory, not checked yet; null if there is none. For the board of a master that
   /// runs no more.

@@ -11,6 +11,9 @@ constexpr int crash_window_deadtimes = 10;
 /// Between our decision and the moment at which the new runner has the ledger.
 constexpr core::Duration handover = std::chrono::milliseconds{100};
 
+/// A busy machine may keep even a real-time process waiting for some time.
+constexpr core::Duration shortest_hang = std::chrono::milliseconds{500};
+
 }  // namespace
 
 Succession find_estate(const std::string& path, std::string_view boot, core::Instant now,
@@ -21,8 +24,7 @@ Succession find_estate(const std::string& path, std::string_view boot, core::Ins
   if (last.is_settled || boot.empty() || last.boot != boot) return Succession::none;
   auto memory = board->memory();
   if (!memory || memory->active == 0 || !core::check(*memory, now)) return Succession::none;
-  const core::Duration patience = deadtime / 2;
-  if (now - memory->saved_at > patience - std::min(handover, patience / 4)) {
+  if (now - memory->saved_at > deadtime - std::min(handover, deadtime / 4)) {
     return Succession::none;
   }
   estate.memory = std::move(memory);
@@ -32,6 +34,10 @@ Succession find_estate(const std::string& path, std::string_view boot, core::Ins
   const bool too_often = oldest != core::Instant{} &&
                          now - oldest <= crash_window_deadtimes * deadtime;
   return too_often ? Succession::too_often : Succession::go_on;
+}
+
+core::Duration hang_after(const core::Config& config) {
+  return std::max({config.deadtime / 2, config.keepalive + config.keepalive / 2, shortest_hang});
 }
 
 }  // namespace hb::master

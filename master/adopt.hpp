@@ -2,6 +2,7 @@
 #pragma once
 
 #include "core/continuity.hpp"
+#include "core/ha_cf.hpp"
 #include "core/types.hpp"
 #include "ipc/board.hpp"
 
@@ -26,10 +27,14 @@ enum class Succession : std::uint8_t {
 };
 
 /// Reads the board at `path` of a daemon that does not run (the caller has looked). `boot`: the
-/// present boot. The runner waits half of `deadtime` for a new master before it releases
-/// everything; a master that starts so late that both could happen does not go on. Fills `estate`
-/// for go_on. Never an error: a board that cannot be understood is none.
+/// present boot. After `deadtime` of silence the others have taken what ran here: who starts later
+/// than that begins anew. Fills `estate` for go_on. Never an error: a board that cannot be
+/// understood is none.
 [[nodiscard]] Succession find_estate(const std::string& path, std::string_view boot,
                                      core::Instant now, core::Duration deadtime, Estate& estate);
+
+/// Without a turn for so long the runner takes a master for hanging (status/master_watch): early
+/// enough for the next one to be heard before the peers' verdict.
+[[nodiscard]] core::Duration hang_after(const core::Config& config);
 
 }  // namespace hb::master

@@ -801,6 +801,9 @@ void Master::configure_runner(Child& child) {
   scratch_.add_decimal("deadtime", static_cast<std::uint64_t>(
       std::chrono::duration_cast<std::chrono::milliseconds>(config.deadtime).count()));
   scratch_.add("node", config.node_name);
+  scratch_.add("board", os::paths::board);
+  scratch_.add_decimal("hang_after", static_cast<std::uint64_t>(
+      std::chrono::duration_cast<std::chrono::milliseconds>(hang_after(config)).count()));
   if (!os::has_service_manager()) {
     scratch_.add("successor", os::paths::program);
     for (const std::string& argument : setup_.arguments) scratch_.add("successor_arg", argument);

@@ -11,6 +11,7 @@
 #include "status/hooks.hpp"
 #include "status/ledger.hpp"
 #include "status/logger.hpp"
+#include "status/master_watch.hpp"
 #include "status/release.hpp"
 #include "status/respawn.hpp"
 #include "status/state_writer.hpp"
@@ -119,11 +120,13 @@ class Runner {
   RespawnClients clients_;
   StateWriter state_writer_;
   Addresses addresses_;
+  MasterWatch master_watch_;
   Successor successor_;
   std::optional<Release> release_;
   std::optional<Logger> logger_;  // only without a master
   os::Fd signals_;
   Phase phase_ = Phase::serving;
+  bool hung_ = false;  ///< the master; we ended it
   core::Instant phase_end_ = core::never, next_log_check_ = core::never;
   core::Instant next_look_ = core::never;  ///< orphaned: has a new runner the ledger?
   core::Message incoming_, outgoing_;
@@ -237,6 +240,7 @@ void Runner::configure(const core::Message& message) {
   report_state();
   actions_->adopt_strays();
   actions_->save();
+  master_watch_.begin(now.board, now.hang_after);
 }
 
 void Runner::report_state() {
@@ -343,6 +347,7 @@ void Runner::turn() {
   auto next = std::min({phase_end_, next_look_, next_log_check_, hooks_.next_deadline(),
                         addresses_.next_deadline()});
   if (phase_ != Phase::orphaned) next = std::min(next, clients_.next_deadline());
+  if (phase_ == Phase::serving) next = std::min(next, master_watch_.next_deadline());
   if (actions_) next = std::min(next, actions_->next_deadline());
   if (release_) next = std::min(next, release_->next_deadline());
   if (!waiting_.empty()) next = std::min(next, now + send_again);
@@ -368,6 +373,8 @@ void Runner::master_lost() {
 
 void Runner::go_on(core::Instant now) {
   next_look_ = core::never;
+  // Its end of file follows, and with it all that follows the death of a master.
+  if (phase_ == Phase::serving && master_watch_.end_if_hung(now)) hung_ = true;
   if (phase_ == Phase::orphaned && !logger_) {
     logger_.emplace();
     LogFormat format;
@@ -378,7 +385,8 @@ void Runner::go_on(core::Instant now) {
       logger_->set_file(os::Fd(::fcntl(fd, F_DUPFD_CLOEXEC, 3)));
     if (const int fd = surroundings_.files.debugfile(); fd >= 0)
       logger_->set_debug_file(os::Fd(::fcntl(fd, F_DUPFD_CLOEXEC, 3)));
-    log(LogLevel::crit, "The master control process died.");
+    log(LogLevel::crit, hung_ ? "The master control process hung, and was ended."
+                              : "The master control process died.");
     waiting_.clear();
     successor_.start();
   }

@@ -11,6 +11,7 @@ namespace hb::status {
 ///   runner_config  `env`* NAME=value: the whole environment of scripts; `path`* folders searched
 ///                  for resource scripts in order; `rc_dir`, `harc`; `workdir`; `state_dir` for
 ///                  persist; `ledger`; `logfile`, `debugfile` ("" = none); `deadtime` ms; `node`;
+///                  `board`, `hang_after` ms: a master that counts no turns there for so long hangs;
 ///                  `successor`, `successor_arg`*: program of a new master, should this one die.
 ///                  May come again (reload): replaces the earlier one.
 ///   run_action     `ticket`, `group`, `key`, `resource` (index), `script`, `arg`*, `op`
@@ -24,6 +25,7 @@ namespace hb::status {
 ///   holdings       `address`* as resources name them, `group`* in the same order.
 ///   goodbye        the master leaves on purpose: stop the clients, exit when nothing runs, do not
 ///                  release.
+/// A master that takes no turns for `hang_after` is killed, and so followed as one that died.
 /// End of file without goodbye: nothing happens for half a deadtime; then, unless another runner
 /// has taken the ledger over, starts are ended, every group in the ledger is stopped, addresses of
 /// the last holdings record that are still here are dropped, clients are stopped, and it exits.

@@ -31,6 +31,12 @@ core::Result<RunnerSettings> settings_of(const core::Message& config) {
   constexpr std::uint64_t longest = 24ULL * 3600 * 1000;
   if (!deadtime || *deadtime > longest) return core::Error{"runner_config: no usable deadtime"};
   settings.deadtime = std::chrono::milliseconds(static_cast<std::int64_t>(*deadtime));
+  settings.board = config.text_or_empty("board");
+  const auto hang_after = config.decimal("hang_after");
+  if (!hang_after || *hang_after > longest) {
+    return core::Error{"runner_config: no usable hang_after"};
+  }
+  settings.hang_after = std::chrono::milliseconds(static_cast<std::int64_t>(*hang_after));
   return settings;
 }
 

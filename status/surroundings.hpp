@@ -24,6 +24,8 @@ struct RunnerSettings {
   std::vector<std::string> successor_arguments;
   std::string rc_dir, harc, workdir, state_dir, ledger, logfile, debugfile, node;
   core::Duration deadtime{};
+  std::string board;                     ///< where the master counts its turns
+  core::Duration hang_after{};           ///< without a turn for so long it hangs
 };
 /// An Error names the field that is missing or wrong.
 [[nodiscard]] core::Result<RunnerSettings> settings_of(const core::Message& config);

@@ -242,15 +242,17 @@ def wrong_key(t):
         equal([n1.nodestatus('n2'), n2.nodestatus('n1')], ['dead', 'dead'], 'states')
 
 
-@test(27, 'a stopped (SIGSTOP) master is dead for the other, and gives way when it wakes', limit=90)
+@test(27, 'a node whose processes are stopped is dead for the other, and gives way later', limit=90)
 def frozen(t):
+    # Our runner would end a master that alone hangs (test 210).
+    title = 'heartbeat' if t.ours else 'master control process'
     with t.lab() as lab:
         n1, n2 = lab.hosts
         lab.start()
         settled(lab, t.pace(8, 25))
-        n1.kill('master control process', signal.SIGSTOP)
+        n1.kill(title, signal.SIGSTOP)
         lab.wait(lambda: 'a' in n2.resources(), t.pace(4, 8), 'n2 to take over')
-        n1.kill('master control process', signal.SIGCONT)
+        n1.kill(title, signal.SIGCONT)
         settled(lab, t.pace(25, 45))
         check(len(lab.holders(VIP1)) == 1, 'one holder at the end')
 

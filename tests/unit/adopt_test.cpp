@@ -66,7 +66,7 @@ TEST_CASE("nobody is followed without a board, after an orderly end, too late, o
   Scene scene;
   CHECK(scene.find(scene.start) == Succession::none);
   ipc::Board board = scene.leave(scene.start);
-  CHECK(scene.find(scene.start + deadtime / 2) == Succession::none);
+  CHECK(scene.find(scene.start + deadtime) == Succession::none);
   CHECK(scene.find(scene.start - seconds{1}) == Succession::none);
   CHECK(scene.find(scene.start, "another boot") == Succession::none);
   CHECK(scene.find(scene.start, "") == Succession::none);

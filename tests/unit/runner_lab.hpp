@@ -124,6 +124,8 @@ class RunnerLab {
     config.add("logfile", logfile);
     config.add("debugfile", debugfile);
     config.add_decimal("deadtime", deadtime);
+    config.add("board", folder / "board");
+    config.add_decimal("hang_after", 500);
     config.add("node", "n1");
     config.add("successor", successor);
     config.add("successor_arg", "-d");
