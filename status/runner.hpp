@@ -11,7 +11,7 @@ namespace hb::status {
 ///   runner_config  `env`* NAME=value: the whole environment of scripts; `path`* folders searched
 ///                  for resource scripts in order; `rc_dir`, `harc`; `workdir`; `state_dir` for
 ///                  persist; `ledger`; `logfile`, `debugfile` ("" = none); `deadtime` ms; `node`;
-///                  `board`, `hang_after` ms: a master that counts no turns there for so long hangs;
+///                  `board`, `hang_after` ms: a master without a turn there for so long hangs;
 ///                  `successor`, `successor_arg`*: program of a new master, should this one die.
 ///                  May come again (reload): replaces the earlier one.
 ///   run_action     `ticket`, `group`, `key`, `resource` (index), `script`, `arg`*, `op`
