@@ -163,7 +163,9 @@ core::Result<Board> Board::create(const std::string& path) {
   if (!file.valid()) return failed("make the board " + temporary);
   Board board;
   auto made = [&]() -> core::Result<void> {
-    if (::ftruncate(file.get(), sizeof(BoardPage)) != 0) return failed("make room in " + temporary);
+    // Every page at once: one that a full /run cannot give later would be a deadly signal.
+    errno = ::posix_fallocate(file.get(), 0, sizeof(BoardPage));
+    if (errno != 0) return failed("make room in " + temporary);
     auto region = map(file.get(), Access::read_write, sizeof(BoardPage));
     if (!region) return std::move(region).error().in(temporary);
     board.region_ = std::move(*region);

@@ -15,6 +15,7 @@
 #include <array>
 #include <cerrno>
 #include <csignal>
+#include <cstring>
 
 namespace hb::status {
 
@@ -145,8 +146,12 @@ void Actions::run(ActionRequest request) {
 
 void Actions::begin(core::Instant now) {
   std::deque<ActionRequest> waiting, ready;
-  for (ActionRequest& request : ordered_)
-    (waits_for_stray(request, now) ? waiting : ready).push_back(std::move(request));
+  for (ActionRequest& request : ordered_) {
+    const bool strays = waits_for_stray(request, now);
+    if (strays) request.try_at = {};  // they end when they end
+    const bool waits = strays || request.try_at > now;
+    (waits ? waiting : ready).push_back(std::move(request));
+  }
   ordered_ = std::move(waiting);
   for (const ActionRequest& request : ready) note_start(request);
   save();
@@ -172,6 +177,7 @@ void Actions::start(ActionRequest request, core::Instant now) {
   surroundings_.log(level, "Running " + command_line(request, *path));
   auto launched = launch(request, *path, now);
   if (!launched) {
+    if (is_put_off(request, launched.error(), now)) return;
     surroundings_.log(LogLevel::error, launched.error().text);
     report.end = ActionEnd::exited;
     report.code = cannot_execute;
@@ -191,6 +197,27 @@ void Actions::start(ActionRequest request, core::Instant now) {
   }
 }
 
+/// Processes, memory and descriptors come back; a service that is not started for a moment's want
+/// of them would stay away for much longer.
+bool Actions::is_put_off(const ActionRequest& request, const core::Error& error,
+                         core::Instant now) {
+  const int cause = error.os_error;
+  const bool is_shortage =
+      cause == EAGAIN || cause == ENOMEM || cause == EMFILE || cause == ENFILE;
+  const bool is_first = request.try_at == core::Instant{};
+  if (!is_shortage || (!is_first && now >= request.try_until)) return false;
+  ActionRequest again = request;
+  again.try_at = now + limits::launch_pause;
+  if (is_first) {
+    again.try_until = now + limits::launch_patience;
+    surroundings_.log(LogLevel::error,
+                      fmt::format("{}; tried again for {} s", error.text,
+                                  limits::launch_patience / std::chrono::seconds{1}));
+  }
+  ordered_.push_back(std::move(again));
+  return true;
+}
+
 core::Result<Actions::Running> Actions::launch(const ActionRequest& request,
                                                const std::string& path, core::Instant now) {
   LaunchPlan plan;
@@ -206,7 +233,7 @@ core::Result<Actions::Running> Actions::launch(const ActionRequest& request,
   if (request.operation == Operation::status) {
     std::array<int, 2> ends{};
     if (::pipe2(ends.data(), O_CLOEXEC) != 0)
-      return core::Error{path + ": pipe: out of descriptors", errno};
+      return core::Error{path + ": pipe: " + std::strerror(errno), errno};
     read_end.reset(ends[0]);
     write_end.reset(ends[1]);
     plan.out = write_end.get();
@@ -301,6 +328,8 @@ core::Instant Actions::next_deadline() const {
   core::Instant next = core::never;
   for (const Running& running : running_)
     next = std::min({next, running.next_warning, running.timeout_at, running.kill_at});
+  for (const ActionRequest& request : ordered_)
+    if (request.try_at != core::Instant{}) next = std::min(next, request.try_at);
   for (const Stray& stray : strays_) next = std::min({next, stray.term_at, stray.kill_at});
   return next;
 }

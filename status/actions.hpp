@@ -24,6 +24,10 @@ inline constexpr core::Duration action_grace = std::chrono::seconds{5};
 inline constexpr core::Duration stray_patience = std::chrono::seconds{10};
 /// More actions at a time than groups can have is a mistake of the master's.
 inline constexpr std::size_t actions = 1024;
+/// What cannot be started for want of processes, memory or descriptors is tried again at this pace,
+/// for so long; then it has failed, and another node may do better.
+inline constexpr core::Duration launch_pause = std::chrono::milliseconds{100};
+inline constexpr core::Duration launch_patience = std::chrono::seconds{10};
 /// Status scripts that have ended while a child of theirs keeps their output open.
 inline constexpr std::size_t late_pipes = 64;
 }  // namespace limits
@@ -37,6 +41,7 @@ struct ActionRequest {
   std::vector<std::string> arguments;
   core::Operation operation = core::Operation::status;
   core::Duration timeout{};  ///< zero: none
+  core::Instant try_at{}, try_until{};  ///< set once it could not be started; kept by Actions
 };
 [[nodiscard]] core::Result<ActionRequest> action_of(const core::Message& message);
 
@@ -99,6 +104,8 @@ class Actions {
   using Place = std::list<Running>::iterator;
 
   void start(ActionRequest request, core::Instant now);
+  [[nodiscard]] bool is_put_off(const ActionRequest& request, const core::Error& error,
+                                core::Instant now);
   core::Result<Running> launch(const ActionRequest& request, const std::string& path,
                                core::Instant now);
   void ended(Place place);

@@ -146,6 +146,12 @@ core::Result<ForeignProcess> ForeignProcess::launch(const LaunchPlan& plan) {
   ENSURE(plan.in > 2 && plan.out > 2 && plan.error > 2);
   const Prepared prepared = prepare(plan);
   volatile Failure failure;
+  // The last descriptor is kept for watching: to end a script again for want of it would be worse.
+  os::Fd reserve(::fcntl(plan.in, F_DUPFD_CLOEXEC, 3));
+  if (!reserve) {
+    const int error = errno;
+    return core::Error{plan.path + ": a descriptor: " + std::strerror(error), error};
+  }
   sigset_t all, before;
   ::sigfillset(&all);
   ::sigprocmask(SIG_SETMASK, &all, &before);  // no handler of ours may run in the child
@@ -158,6 +164,7 @@ core::Result<ForeignProcess> ForeignProcess::launch(const LaunchPlan& plan) {
     const int error = failure.error;
     return core::Error{plan.path + ": " + failure.step + ": " + std::strerror(error), error};
   }
+  reserve.reset();
   os::Fd pidfd(static_cast<int>(::syscall(SYS_pidfd_open, pid, 0)));
   if (!pidfd) {
     const int error = errno;  // no descriptors left: what cannot be watched must not run
