@@ -12,6 +12,7 @@ FUZZ_SECONDS ?= 600
 
 # ---- core: pure decisions; the simulator links it alone
 CORE := \
+  core/address_conflict.cpp \
   core/api_frame.cpp \
   core/auth.cpp \
   core/authkeys.cpp \
@@ -46,10 +47,12 @@ CORE := \
   core/resources_continuity.cpp \
   core/resources_legacy.cpp \
   core/resources_pause.cpp \
+  core/resources_path.cpp \
   core/resources_standby.cpp \
   core/resources_takeover.cpp \
   core/resources_view.cpp \
   core/resources_wire.cpp \
+  core/service_path.cpp \
   core/sessions.cpp \
   core/snapshot.cpp \
   core/uuid.cpp
@@ -97,6 +100,7 @@ HEARTBEAT := \
   readers/reader.cpp \
   writers/writer.cpp \
   status/actions.cpp \
+  status/address_probes.cpp \
   status/addresses.cpp \
   status/client_actions.cpp \
   status/clients.cpp \
@@ -110,6 +114,8 @@ HEARTBEAT := \
   status/respawn.cpp \
   status/runner.cpp \
   status/script.cpp \
+  status/service_interface.cpp \
+  status/service_paths.cpp \
   status/state_writer.cpp \
   status/status.cpp \
   status/successor.cpp \
@@ -246,6 +252,7 @@ UNIT := \
   tests/unit/resources_peer_test.cpp \
   tests/unit/resources_test.cpp \
   tests/unit/ring_test.cpp \
+  tests/unit/service_path_test.cpp \
   tests/unit/sessions_test.cpp \
   tests/unit/socket_test.cpp \
   tests/unit/uuid_test.cpp
@@ -318,6 +325,7 @@ FUZZ := \
   tests/fuzz/fuzz_message.cpp \
   tests/fuzz/fuzz_http.cpp \
   tests/fuzz/fuzz_mgmt.cpp \
+  tests/fuzz/fuzz_neighbours.cpp \
   tests/fuzz/fuzz_ring.cpp
 BENCH := \
   tests/bench/bench_ring.cpp

@@ -37,7 +37,7 @@ bool is_sound(const Continuity::Group& row) {
          row.goal <= last_goal && row.epoch <= highest_epoch && row.highest <= highest_epoch &&
          !row.key.view().empty() &&
          are_truths(row.giving_up, row.told_unknown, row.failback_due, row.failed, row.handed_over,
-                    row.contested, row.leftover, row.in_standby);
+                    row.contested, row.leftover, row.in_standby, row.path_bad, row.conflict);
 }
 
 }  // namespace

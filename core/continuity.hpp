@@ -51,6 +51,8 @@ struct Continuity {
     FixedText<100> key;          ///< cut if longer
     std::uint64_t epoch = 0, highest = 0;
     Instant retry_at, pull_again, deadline, since;
+    Instant path_change_at, path_changed_at;  ///< of core/service_path
+    std::uint32_t path_trust_ms = 0;
     Ticket ticket;               ///< of the script that runs, 0: none
     NodeBits held_by{}, held_before_death{};
     std::uint32_t attempts = 0, failed_starts = 0, failures = 0;
@@ -59,6 +61,7 @@ struct Continuity {
     GroupState state{};
     std::uint8_t step = 0, goal = 0, giving_up = 0, told_unknown = 0;
     std::uint8_t failback_due = 0, failed = 0, handed_over = 0, contested = 0, leftover = 0;
+    std::uint8_t path_bad = 0, conflict = 0;
     std::uint8_t in_standby = 0; ///< belongs to the planned move that is under way
   };
 

@@ -139,6 +139,8 @@ void Engine::Parts::dispatch_input(const Input& input) {
           },
           [&](const RunnerReady& runner) { tell_resources(runner); },
           [&](const AddressLost& lost) { tell_resources(lost); },
+          [&](const ServicePathsSeen& paths) { tell_resources(paths); },
+          [&](const AddressAnswered& answer) { tell_resources(answer); },
           [&](const LinkOpened&) { hurry_ = true; },
           [&](const LinkFailed&) { publish_ = true; },
           [&](const ClientsWant& wish) { wanted_classes_ = wish.classes | client_class::all; },
@@ -192,7 +194,24 @@ void Engine::Parts::check_own_pause() {
   tell_resources(WasAway{muted_ ? begin_anew : ask_peers});
 }
 
+/// When resources must hear that a verdict on the node is near; never if they have, or need not.
+Instant Engine::Parts::doubt_at(NodeId node) const {
+  const Instant verdict = membership_.verdict_at(node);
+  if (verdict == never || !resources_ || peers_[node.value].doubted == verdict) return never;
+  return verdict - std::min(conflict_limits::lead,
+                            membership_.dead_time(node) / conflict_limits::lead_part);
+}
+
+void Engine::Parts::tell_doubts() {
+  each_other([&](NodeId node) {
+    if (now_.instant < doubt_at(node)) return;
+    peer(node).doubted = membership_.verdict_at(node);
+    tell_resources(NodeDoubtful{node});
+  });
+}
+
 void Engine::Parts::judge_others() {
+  tell_doubts();
   const Membership::Expired& expired = membership_.judge(now_.instant);
   for (const NodeId node : expired.nodes) node_died(node);
   for (const auto& [node, link] : expired.links) {
@@ -344,6 +363,7 @@ Instant Engine::Parts::next_deadline() const {
   Instant first = std::min({next_beat_, next_publish_, persist_at_, ask_nodes_at_,
                             membership_.next_deadline()});
   for (const Peer& each : peers_) first = std::min(first, each.stream.next_request());
+  each_other([&](NodeId node) { first = std::min(first, doubt_at(node)); });
   if (resources_ && !is_frozen()) first = std::min(first, resources_->next_deadline());
   if (phase_ == Phase::ending) {
     first = std::min({first, linger_until_, last_status_at_ + linger_beat});

@@ -66,6 +66,16 @@ struct AddressLost {
   GroupId group;
   std::string_view text;
 };
+/// The groups with a service address whose interface is missing, down or without carrier here; all
+/// of them, each time. Good: none.
+struct ServicePathsSeen {
+  std::span<const GroupId> bad;
+};
+/// Another machine answered when we asked for a service address of the group (ProbeAddresses).
+struct AddressAnswered {
+  GroupId group;
+  std::string_view text;  ///< address, and from where
+};
 /// A medium could be opened, or failed.
 struct LinkOpened {
   LinkId link;
@@ -95,8 +105,9 @@ struct ConfigReloaded {};
 
 using Input =
     std::variant<FrameArrived, FifoMessage, ClientJoined, ClientLeft, ClientMessage, ClientQuery,
-                 ActionDone, RunnerReady, AddressLost, LinkOpened, LinkFailed, ClientsWant, Tick,
-                 StopRequested, RestartRequested, ConfigReloaded>;
+                 ActionDone, RunnerReady, AddressLost, ServicePathsSeen, AddressAnswered,
+                 LinkOpened, LinkFailed, ClientsWant, Tick, StopRequested, RestartRequested,
+                 ConfigReloaded>;
 
 // ---- Outputs: everything the master may be told to do, in this order. They point into the
 // engine's arena and are valid until the next step(). ----
@@ -119,6 +130,10 @@ struct RunAction {
 };
 struct KillAction {
   Ticket ticket;
+};
+/// Ask the service network who has the addresses of this group; answers come as AddressAnswered.
+struct ProbeAddresses {
+  GroupId group;
 };
 /// A site's own rc.d script for a message type that core does not handle itself (resources §1).
 struct RunHook {
@@ -171,8 +186,8 @@ struct Exit {
 };
 
 using Output =
-    std::variant<Send, RunAction, KillAction, RunHook, ToClients, ToClient, ClientAnnounced,
-                 CommunicationUp, PauseClients, Log, Publish, Persist, Exit>;
+    std::variant<Send, RunAction, KillAction, ProbeAddresses, RunHook, ToClients, ToClient,
+                 ClientAnnounced, CommunicationUp, PauseClients, Log, Publish, Persist, Exit>;
 
 /// Outputs of one step, with the memory they point into. Reused: no allocation after warm-up.
 class Outputs {

@@ -59,6 +59,7 @@ struct Engine::Parts final : ResourceSink {
     std::vector<Held> held;     ///< ascending
     std::string last_frame;     ///< the bytes of the last fresh one, already verified
     Seqno last_frame_seqno;
+    Instant doubted{};          ///< the verdict that was told to be near
   };
   struct Client {
     ClientId id;
@@ -78,6 +79,8 @@ struct Engine::Parts final : ResourceSink {
   void tick(Duration lateness);
   void judge_others();
   void node_died(NodeId node);
+  void tell_doubts();
+  [[nodiscard]] Instant doubt_at(NodeId node) const;
   void check_start();
   void communication_up();
   void stop_asked();

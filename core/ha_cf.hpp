@@ -28,6 +28,8 @@ struct Finding {
 };
 
 enum class AutoFailback : std::uint8_t { on, off, legacy };
+/// What to do when a dead node's service address still answers.
+enum class AddressConflict : std::uint8_t { take, hold };
 enum class MessageFormat : std::uint8_t { classic, netstring };
 enum class Autojoin : std::uint8_t { none, other, any };
 enum class UuidFrom : std::uint8_t { file, nodename };
@@ -96,6 +98,11 @@ struct Config {
   unsigned hopfudge = 1;
 
   AutoFailback auto_failback = AutoFailback::legacy;
+  /// Groups leave a node whose service interface does not work. Extension.
+  bool service_link_failover = false;
+  AddressConflict address_conflict = AddressConflict::take;  ///< extension
+  /// How often held addresses are announced to the neighbours; zero: only at events. Extension.
+  Duration announce_interval = std::chrono::seconds{60};
   MessageFormat msgfmt = MessageFormat::classic;
   Autojoin autojoin = Autojoin::none;
   UuidFrom uuidfrom = UuidFrom::file;

@@ -195,6 +195,15 @@ void check_times(State& state) {
 void check_policy(State& state) {
   Config& config = state.config;
   config.auto_failback = state.auto_failback.value_or(AutoFailback::legacy);
+  // On, unless the file has nothing to say but (explicitly or by default) the old mode, in which no
+  // group can be given to a live node.
+  const bool is_legacy = config.auto_failback == AutoFailback::legacy;
+  config.service_link_failover = state.service_link_failover.value_or(true) && !is_legacy;
+  if (is_legacy && state.service_link_failover.value_or(false)) {
+    state.warn(state.line_of("service_link_failover"), {},
+               "service_link_failover on has no effect with auto_failback legacy, which knows no "
+               "planned moves; write 'auto_failback on' or 'off'");
+  }
   if (config.autojoin != Autojoin::none && config.manages_resources &&
       !any_refused(state, {"pacemaker", "crm"})) {
     refuse_value(state, "autojoin",

@@ -194,6 +194,27 @@ void set_nice_failback(State& state, const Line& line, Word value) {
                std::move(legacy));
 }
 
+void set_service_link_failover(State& state, const Line& line, Word value) {
+  if (const auto choice = boolean_of(state, line, value)) state.service_link_failover = *choice;
+}
+
+void set_address_conflict(State& state, const Line& line, Word value) {
+  constexpr Choice<AddressConflict> choices[]{{"take", AddressConflict::take},
+                                              {"hold", AddressConflict::hold}};
+  if (const auto choice = choice_of(state, line, value, choices)) {
+    state.config.address_conflict = *choice;
+  }
+}
+
+void set_announce_interval(State& state, const Line& line, Word value) {
+  const auto time = time_of(state, line, value);
+  if (!time) return;
+  if (*time != Duration::zero() && *time < std::chrono::seconds{1}) {
+    return state.refuse(line, value, "must be 0 (never) or at least 1 second");
+  }
+  state.config.announce_interval = *time;
+}
+
 // ---- logging
 
 /// /dev/null is how a configuration says "none".
@@ -338,6 +359,9 @@ constexpr Directive table[]{
     {"quorum_server", list, one, kept, keep_text},
     {"auto_failback", list, one, kept, set_auto_failback},
     {"nice_failback", list, one, not_kept, set_nice_failback},
+    {"service_link_failover", list, one, kept, set_service_link_failover},
+    {"address_conflict", list, one, kept, set_address_conflict},
+    {"announce_interval", list, one, kept, set_announce_interval},
     {"logfile", list, one, kept, set_log_file<&Config::logfile>},
     {"debugfile", list, one, kept, set_log_file<&Config::debugfile>},
     {"logfacility", list, one, kept, set_logfacility},

@@ -64,6 +64,7 @@ struct State {
   std::uint16_t port;
   std::optional<unsigned> baud;
   std::optional<AutoFailback> auto_failback;
+  std::optional<bool> service_link_failover;
   bool any_log = false;  ///< a logfile, debugfile or logfacility line, be it /dev/null or none
 
   void error(std::size_t line, Word at, std::string text, std::string legacy = {});

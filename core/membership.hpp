@@ -39,6 +39,10 @@ class Membership {
   const Expired& judge(Instant now);
   /// Nothing expires before this instant; exact after judge(), never too late.
   [[nodiscard]] Instant next_deadline() const { return next_deadline_; }
+  /// When the node will be declared dead if it stays silent; never if it is dead, or ourselves.
+  [[nodiscard]] Instant verdict_at(NodeId node) const {
+    return deadline(nodes_[node.value], nodes_[node.value].heard);
+  }
   /// Time in which we did not run is nobody's silence: moves every deadline by `lateness`, at most
   /// to a whole dead time from now.
   void excuse(Duration lateness, Instant now);

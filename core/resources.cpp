@@ -26,7 +26,9 @@ Resources::Resources(const Config& config, const std::vector<Group>& groups,
       placement_{config},
       runs_{config, groups},
       peers_(config.nodes.size()),
-      books_(groups.size()) {
+      books_(groups.size()),
+      paths_(groups.size()),
+      conflicts_(groups.size()) {
   for (std::size_t i = 0; i < groups_.size(); ++i) {
     (groups_[i].home == self_ ? local_ : foreign_).set(i);
   }
@@ -85,6 +87,7 @@ void Resources::on(const CommunicationReached&) {
       taking_from_.set(node.value);
     }
   }
+  if (is_alone()) judge_answers(unaccounted(no_node), "every other node");
   each(held(), [&](GroupId group) { runs_.verify(now_, group, *sink_); });
   phase_ = Phase::starting;
   was_heard_ = true;
@@ -122,8 +125,7 @@ void Resources::on(const RunnerReady& event) {
 
 void Resources::on(const AddressLost& event) {
   if (event.group.value >= groups_.size()) return;
-  log(LogLevel::error, "{}: somebody removed its service address ({}); starting it again",
-      key(event.group), event.text);
+  log(LogLevel::error, "{}: {}; starting it again", key(event.group), event.text);
   runs_.verify(now_, event.group, *sink_);
 }
 
@@ -150,6 +152,7 @@ void Resources::settle() {
 }
 
 void Resources::settle_once() {
+  judge_paths();
   if (phase_ == Phase::releasing) return finish_release();
   if (phase_ == Phase::starting) try_stable();
   if (phase_ != Phase::stable) return;
@@ -159,6 +162,7 @@ void Resources::settle_once() {
   take_orphans();
   progress_standby();
   if (!stop_asked_) {
+    plan_path_moves();
     plan_hand_over();
     plan_failback();
     next_move();

@@ -1,11 +1,13 @@
 // resources: who holds which group: takeover, release, standby, failback and shutdown
 #pragma once
 
+#include "core/address_conflict.hpp"
 #include "core/continuity.hpp"
 #include "core/engine.hpp"
 #include "core/groups.hpp"
 #include "core/placement.hpp"
 #include "core/resources_io.hpp"
+#include "core/service_path.hpp"
 #include "core/standby.hpp"
 
 #include <deque>
@@ -36,6 +38,7 @@ inline constexpr Duration announcement_patience = std::chrono::seconds{10};
 ///   resource, starting: `sys_held`   EPOCH:KEY, blank separated: groups that may run here
 ///                       `sys_moving` KEY: released here, on their way to the taker of our standby
 ///                       `sys_failed` KEY: would not start here
+///                       `sys_nopath` KEY: this node's way to their users does not work
 ///                       `sys_ask`    1: please answer with a `resource`
 ///                       `sys_to`, `sys_from`  the partner of a move that we are giving, taking
 ///                       `sys_yield`  KEY: held, but given up to whoever has it as well
@@ -84,6 +87,7 @@ class Resources {
     bool gone = false;       ///< dead, or it has released everything (shutdone)
     Holding booked = Holding::none;
     GroupSet held, moving, failed;
+    GroupSet no_path;        ///< its way to their users does not work
     std::vector<std::uint64_t> epochs;  ///< of what is held, by GroupId; empty from 3.0.6
     GroupSet before_death;
     GroupSet conflicts;      ///< held by both of us, and told
@@ -105,7 +109,7 @@ class Resources {
     Holding booked{};
     bool stable = false;
     bool leaving = false;
-    GroupSet held, moving, failed, starting, yields;
+    GroupSet held, moving, failed, starting, yields, no_path;
     NodeId gives_to = no_node, takes_from = no_node;
     bool operator==(const Announcement&) const = default;
   };
@@ -142,6 +146,9 @@ class Resources {
   void on(const RunnerReady& event);
   void on(const AddressLost& event);
   void on(const WasAway& event);
+  void on(const ServicePathsSeen& event);
+  void on(const AddressAnswered& event);
+  void on(const NodeDoubtful& event);
   void on(const TimePassed&) {}
   void on(const StopAsked&);
 
@@ -166,6 +173,19 @@ class Resources {
   void on_confirmation(NodeId node, const Message& message);
   void check_doubt();
   void end_doubt();
+
+  // the service network: its interfaces, and who answers there (resources_path.cpp)
+  void judge_paths();
+  void plan_path_moves();
+  void offer_path_move(const GroupSet& lame, NodeId node);
+  [[nodiscard]] bool may_take_over_path(NodeId node, GroupId group) const;
+  [[nodiscard]] GroupSet no_path(NodeId node) const;
+  [[nodiscard]] GroupSet unaccounted(NodeId suspect) const;
+  void ask_who_has(const GroupSet& groups);
+  void judge_answers(const GroupSet& groups, std::string_view owner);
+  void follow_conflicts(const GroupSet& claimed);
+  void save_path(GroupId group, Continuity::Group& row) const;
+  void remember_path(GroupId group, const Continuity::Group& row, Instant saved_at);
 
   // after a crash (resources_continuity.cpp)
   void remember(const Continuity& memory);
@@ -273,6 +293,8 @@ class Resources {
   std::vector<Peer> peers_;
   std::vector<Book> books_;
   GroupSet local_, foreign_;
+  ServicePaths paths_;
+  AddressConflicts conflicts_;
 
   Phase phase_ = Phase::silent;
   Shares duty_;                    ///< what we are responsible for, also where no group is

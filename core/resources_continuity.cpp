@@ -59,6 +59,7 @@ void Resources::save(Continuity& into) const {
     row.retry_at = entry.retry_at;
     row.pull_again = entry.pull_again;
     row.wanted_by = entry.wanted_by;
+    save_path(group, row);
     row.in_standby = byte(standby_.groups.test(i));
     row.held_by = row.held_before_death = {};
     for (std::size_t n = 0; n < peers_.size(); ++n) {
@@ -117,6 +118,7 @@ void Resources::remember(const Continuity& memory) {
     const Continuity::Group& row = memory.groups[g];
     remember_book(row, map, book(group));
     runs_.remember(group, row);
+    remember_path(group, row, memory.saved_at);
     standby_.groups.set(group.value, row.in_standby != 0);
     for (std::size_t n = 0; n < map.nodes.size(); ++n) {
       if (map.nodes[n] == no_node) continue;
@@ -142,6 +144,9 @@ void Resources::go_on() {
     peer(node).patience = now_.instant + resource_limits::announcement_patience;
   }
   each(held(), [&](GroupId group) { runs_.verify(now_, group, *sink_); });
+  each(local_ | foreign_, [&](GroupId group) {
+    if (conflicts_.stands(group)) conflicts_.remember(now_.instant, group);  // asked for anew
+  });
   if (phase_ == Phase::released) return sink_->stopped();
   if (phase_ == Phase::silent) phase_ = Phase::starting;
   if (is_plain_legacy()) return;

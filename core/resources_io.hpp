@@ -17,7 +17,7 @@ namespace hb::core {
 
 /// The local status became active: from now on messages are seen (wire-protocol §6.2). Emitted
 /// once in a life; also at once at the start of a master that continues (Inheritance::continues).
-/// Before it only StopAsked, ActionDone, RunnerReady and AddressLost come. Right after it comes one
+/// Before it only StopAsked, NodeDoubtful and what the runner says come. Right after it comes one
 /// NodeDied for each node that is dead already (cold start alone: heard is false).
 struct CommunicationReached {};
 
@@ -37,6 +37,12 @@ struct ResourceMessage {
 struct NodeDied {
   NodeId node;
   bool heard;
+};
+
+/// A normal node has been silent for nearly its dead time (conflict_limits::lead before the
+/// verdict). Comes also before CommunicationReached.
+struct NodeDoubtful {
+  NodeId node;
 };
 
 /// A normal node that was dead, or restarted, is here (again).
@@ -80,10 +86,12 @@ struct TimePassed {};
 /// CommunicationReached: then only what is inherited needs releasing.
 struct StopAsked {};
 
-/// ActionDone, RunnerReady and AddressLost are passed on as they come; hooks' tickets are not.
+/// ActionDone, RunnerReady, AddressLost, ServicePathsSeen and AddressAnswered are passed on as they
+/// come; hooks' tickets are not.
 using ResourceEvent =
     std::variant<CommunicationReached, ResourceMessage, NodeDied, NodeReturned, NodeStatusChanged,
-                 ActionDone, RunnerReady, AddressLost, WasAway, TimePassed, StopAsked>;
+                 ActionDone, RunnerReady, AddressLost, ServicePathsSeen, AddressAnswered,
+                 NodeDoubtful, WasAway, TimePassed, StopAsked>;
 
 // ---- Sink: the engine, as seen from Resources.
 

@@ -199,7 +199,8 @@ void Resources::taking(const Message& message) {
   standby_.groups &= ~elsewhere;
   each(standby_.groups & ~held(), [&](GroupId group) {
     take(group);
-    book(group).failback_due = false;
+    // What came because its home's service interface does not work goes home when that works again.
+    if (!who.no_path.test(group.value)) book(group).failback_due = false;
   });
 }
 
@@ -308,7 +309,7 @@ void Resources::plan_failback() {
     if (who.heal_by != never) continue;
     GroupSet due;
     // What it holds as well is a conflict, and not to be given.
-    each(held() & ~who.failed & ~who.held, [&](GroupId group) {
+    each(held() & ~who.failed & ~who.held & ~who.no_path, [&](GroupId group) {
       const bool runs = runs_.state(group) == GroupState::running && !runs_.is_leaving(group);
       if (runs && home(group) == node && book(group).failback_due) due.set(group.value);
     });

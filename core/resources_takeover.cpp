@@ -43,6 +43,7 @@ void Resources::on(const NodeDied& event) {
     log(LogLevel::info, resource_text::being_acquired, name(node));
   }
   send_stonith(node, empty_handed ? "unneeded" : "n_stnth");
+  if (!empty_handed) judge_answers(unaccounted(node), name(node));
   peer_is_gone(node);
 }
 
@@ -110,11 +111,13 @@ void Resources::take_orphans() {
                           sink_->status(node) == NodeStatus::active) ||
               doubt_.awaited.test(node.value);
   }
+  follow_conflicts(claimed);
   if (unclear) return;  // it will tell in a moment what it holds
   if (standby_.state != StandbyState::none) claimed |= standby_.groups;
   each(~claimed & (local_ | foreign_), [&](GroupId group) {
     auto& entry = book(group);
     if (runs_.may_run(group) || entry.pull_again != never) return;
+    if (conflicts_.stands(group)) return;
     const NodeId owner = home(group);
     // A live 3.0.6 node takes its own groups, and nothing else can make it take one.
     const bool reserved = is_live(owner) && !peer(owner).gone && !peer(owner).leaving &&
@@ -123,7 +126,7 @@ void Resources::take_orphans() {
     NodeSet able = candidates;
     for (const NodeId node : placement_.nodes()) {
       const bool failed = node == self_ ? entry.failed : peer(node).failed.test(group.value);
-      if (failed) able.reset(node.value);
+      if (failed || no_path(node).test(group.value)) able.reset(node.value);
     }
     NodeId taker = placement_.taker(owner, able);
     if (taker == no_node && now_.instant >= entry.retry_at) {

@@ -51,7 +51,7 @@ bool Resources::any_busy() const {
 }
 
 bool Resources::is_at_rest() const {
-  if (status() == Holding::transition || !moves_.empty()) return false;
+  if (status() == Holding::transition || !moves_.empty() || doubt_.number != 0) return false;
   bool rests = true;
   each(local_ | foreign_, [&](GroupId group) { rests = rests && runs_.is_at_rest(group); });
   return rests;
@@ -107,6 +107,8 @@ void Resources::fill(Snapshot& snapshot) const {
 
 void Resources::update_deadline() {
   deadline_ = std::min({runs_.next_deadline(), standby_.deadline, echo_at_});
+  deadline_ = std::min(deadline_, paths_.next_deadline());
+  if (phase_ == Phase::stable) deadline_ = std::min(deadline_, conflicts_.next_deadline());
   const auto at = [&](Instant when) {
     if (when > now_.instant) deadline_ = std::min(deadline_, when);
   };

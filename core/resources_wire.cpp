@@ -131,6 +131,7 @@ void Resources::read_holdings(Peer& who, NodeId node, const Message& message) {
     who.moving = parse_keys(message.text_or_empty("sys_moving"));
     who.failed = parse_keys(message.text_or_empty("sys_failed"));
     who.yields = parse_keys(message.text_or_empty("sys_yield"));
+    who.no_path = parse_keys(message.text_or_empty("sys_nopath"));
     who.gives_to = config_.node(message.text_or_empty("sys_to")).value_or(no_node);
     who.takes_from = config_.node(message.text_or_empty("sys_from")).value_or(no_node);
   } else if (!is_ours(node) && !who.leaving) {
@@ -287,6 +288,7 @@ void Resources::add_holdings(Message& message, const Announcement& present) cons
   if (present.moving.any()) message.add("sys_moving", key_list(present.moving));
   if (present.failed.any()) message.add("sys_failed", key_list(present.failed));
   if (present.yields.any()) message.add("sys_yield", key_list(present.yields));
+  if (present.no_path.any()) message.add("sys_nopath", key_list(present.no_path));
   if (present.gives_to != no_node) message.add("sys_to", name(present.gives_to));
   if (present.takes_from != no_node) message.add("sys_from", name(present.takes_from));
 }
@@ -338,6 +340,7 @@ Resources::Announcement Resources::announcement() const {
   each(present.held, [&](GroupId group) {
     if (runs_.is_leaving(group)) present.yields.set(group.value);
   });
+  present.no_path = no_path(self_);
   if (standby_.state == released) present.moving = standby_.groups & ~present.held;
   if (standby_.state == asking || standby_.state == giving || standby_.state == released) {
     present.gives_to = standby_.partner;

@@ -53,7 +53,11 @@ enum class RecordType : std::uint16_t {
   goodbye = 57,        ///< empty: the master leaves on purpose; resources are released or kept
   holdings = 58,       ///< `address`*, `group`*: service addresses that the guardian watches
   no_successor = 59,   ///< empty: the master is being stopped; if it dies, nobody follows it
+  service_paths = 70,  ///< `address`*, `group`*: whose interfaces the runner watches
+  probe_addresses = 71, ///< `group`, `address`*: ask the neighbours who has them
   // runner → master
+  paths_seen = 72,     ///< `bad`*: all groups whose interface does not work
+  address_answered = 73, ///< `group`, `address`, `text`: a neighbour has it
   action_done = 60,    ///< `ticket`, `exit` decimal or `signal` or `missing`, `output`
   client_done = 61,    ///< `ticket`, `exit`/`signal`
   address_lost = 62,   ///< `group`, `address`, `text`

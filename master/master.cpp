@@ -99,6 +99,17 @@ os::Fd open_log(const std::string& path) {
   return fd;
 }
 
+/// The service addresses of a group, as its resources name them.
+std::vector<std::string_view> addresses_of(const core::Group& group) {
+  std::vector<std::string_view> addresses;
+  for (const core::Resource& resource : group.resources) {
+    const bool is_address =
+        std::ranges::find(address_scripts, resource.script) != address_scripts.end();
+    if (is_address && !resource.arguments.empty()) addresses.push_back(resource.arguments.front());
+  }
+  return addresses;
+}
+
 core::ActionEnd action_end(std::string_view name) {
   if (name == "exited") return core::ActionEnd::exited;
   if (name == "signaled") return core::ActionEnd::signaled;
@@ -506,6 +517,25 @@ void Master::take_message(Child& child, ipc::RecordType type, const core::Messag
       step(now, core::RunnerReady{running_});
       return;
     }
+    case RecordType::paths_seen: {
+      std::vector<core::GroupId> bad;
+      for (std::size_t i = 0; i < message.size(); ++i) {
+        const auto value = message[i].value;
+        core::GroupId group = core::no_group;
+        if (message[i].name == "bad") {
+          std::from_chars(value.data(), value.data() + value.size(), group.value);
+          bad.push_back(group);
+        }
+      }
+      step(now, core::ServicePathsSeen{bad});
+      return;
+    }
+    case RecordType::address_answered:
+      step(now, core::AddressAnswered{
+                    core::GroupId{static_cast<std::uint16_t>(
+                        message.decimal("group").value_or(core::no_group.value))},
+                    message.text_or_empty("text")});
+      return;
     case RecordType::address_lost:
       step(now, core::AddressLost{
                     core::GroupId{static_cast<std::uint16_t>(
@@ -573,12 +603,8 @@ void Master::tell_holdings() {
   scratch_.clear();
   for (std::size_t i = 0; i < engine_->groups().size(); ++i) {
     if (view.groups[i].state != core::GroupState::running) continue;
-    for (const core::Resource& resource : engine_->groups()[i].resources) {
-      if (std::ranges::find(address_scripts, resource.script) == address_scripts.end() ||
-          resource.arguments.empty()) {
-        continue;
-      }
-      scratch_.add("address", resource.arguments.front());
+    for (const std::string_view address : addresses_of(engine_->groups()[i])) {
+      scratch_.add("address", address);
       scratch_.add_decimal("group", i);
     }
   }
@@ -628,6 +654,15 @@ void Master::carry_out(const core::KillAction& action) {
   scratch_.clear();
   scratch_.add_decimal("ticket", action.ticket.value);
   push(supervisor_->find(ipc::Role::runner), ipc::RecordType::kill_action, scratch_);
+}
+
+void Master::carry_out(const core::ProbeAddresses& probe) {
+  scratch_.clear();
+  scratch_.add_decimal("group", probe.group.value);
+  for (const std::string_view address : addresses_of(engine_->groups()[probe.group.value])) {
+    scratch_.add("address", address);
+  }
+  push(supervisor_->find(ipc::Role::runner), ipc::RecordType::probe_addresses, scratch_);
 }
 
 void Master::carry_out(const core::RunHook& hook) {
@@ -800,6 +835,8 @@ void Master::configure_runner(Child& child) {
   scratch_.add("debugfile", config.debugfile);
   scratch_.add_decimal("deadtime", static_cast<std::uint64_t>(
       std::chrono::duration_cast<std::chrono::milliseconds>(config.deadtime).count()));
+  scratch_.add_decimal("announce", static_cast<std::uint64_t>(
+      std::chrono::duration_cast<std::chrono::milliseconds>(config.announce_interval).count()));
   scratch_.add("node", config.node_name);
   scratch_.add("board", os::paths::board);
   scratch_.add_decimal("hang_after", static_cast<std::uint64_t>(
@@ -809,6 +846,14 @@ void Master::configure_runner(Child& child) {
     for (const std::string& argument : setup_.arguments) scratch_.add("successor_arg", argument);
   }
   push(&child, ipc::RecordType::runner_config, scratch_);
+  scratch_.clear();
+  for (std::size_t i = 0; i < engine_->groups().size(); ++i) {
+    for (const std::string_view address : addresses_of(engine_->groups()[i])) {
+      scratch_.add("address", address);
+      scratch_.add_decimal("group", i);
+    }
+  }
+  push(&child, ipc::RecordType::service_paths, scratch_);
   if (stop_asked_) tell_no_successor();
   told_holdings_.clear();  // it knows of none
   publish_ = true;

@@ -78,6 +78,7 @@ class Master {
   void carry_out(const core::Send& send);
   void carry_out(const core::RunAction& action);
   void carry_out(const core::KillAction& action);
+  void carry_out(const core::ProbeAddresses& probe);
   void carry_out(const core::RunHook& hook);
   void carry_out(const core::ToClients& event);
   void carry_out(const core::ToClient& reply);

@@ -325,12 +325,13 @@ std::optional<NetworkEvent> event_in(const nlmsghdr* message) {
       if (const auto held = held_address(message)) {
         const bool added = message->nlmsg_type == RTM_NEWADDR;
         return NetworkEvent{added ? Kind::address_added : Kind::address_removed, held->interface,
-                            held->address};
+                            held->address, message->nlmsg_pid, held->dad_failed};
       }
       return {};
     case RTM_NEWLINK: case RTM_DELLINK:
       if (const auto* part = fixed_part<ifinfomsg>(message))
-        return NetworkEvent{Kind::link_changed, {static_cast<std::uint32_t>(part->ifi_index)}, {}};
+        return NetworkEvent{
+            Kind::link_changed, {static_cast<std::uint32_t>(part->ifi_index)}, {}, 0, false};
       return {};
     default:
       return {};
@@ -349,7 +350,7 @@ Result<std::vector<NetworkEvent>> NetworkWatch::read() {
     if (length < 0 && errno == EINTR) continue;
     if (length < 0 && (errno == EAGAIN || errno == EWOULDBLOCK)) return events;
     if (length < 0 && errno == ENOBUFS) {
-      events.push_back({NetworkEvent::Kind::lost, {}, {}});
+      events.push_back(NetworkEvent{});
       continue;
     }
     if (length < 0) return failure("cannot hear of address changes", errno);

@@ -113,6 +113,10 @@ struct NetworkEvent {
   Kind kind = Kind::lost;
   InterfaceIndex interface;  ///< not for lost
   IpAddress address;         ///< only for address_*
+  /// Who asked for it: the port of its netlink socket, mostly its process id; 0 where the kernel
+  /// does not tell (IPv6, ioctl, the interface went away, the kernel's own doing).
+  std::uint32_t requester = 0;
+  bool dad_failed = false;   ///< address_added, IPv6: another machine has it
 };
 
 /// Tells address and link changes of this network namespace. Needs no rights.

@@ -2,7 +2,9 @@
 #include "status/addresses.hpp"
 
 #include "os/clock.hpp"
+#include "os/file.hpp"
 #include "os/neighbours.hpp"
+#include "status/service_interface.hpp"
 
 #include <fmt/core.h>
 
@@ -23,11 +25,23 @@ bool has(const std::vector<os::HeldAddress>& held, const os::IpAddress& address)
   return std::ranges::find(held, address, &os::HeldAddress::address) != held.end();
 }
 
+/// What netlink tells of who removed an address is the number of the asking socket, for IPv4 only.
+/// By the time we look the process may have ended, and what has its number now be another one.
+std::string culprit_of(const os::NetworkEvent& event) {
+  if (event.requester == 0)
+    return "the kernel does not tell by whom: the interface went away, or IPv6, or ifconfig";
+  const auto name = os::read_file(fmt::format("/proc/{}/comm", event.requester), longest_text);
+  if (!name)
+    return fmt::format("by a process that has ended since, probably number {}", event.requester);
+  return fmt::format("probably by process {}, {}", event.requester,
+                     std::string_view(*name).substr(0, name->find('\n')));
+}
+
 }  // namespace
 
 std::optional<os::IpAddress> address_of(std::string_view argument) {
-  const auto address = os::parse_ip(argument.substr(0, argument.find('/')));
-  return address ? std::optional(*address) : std::nullopt;
+  const auto place = service_place(argument);
+  return place ? std::optional(place->address) : std::nullopt;
 }
 
 Addresses::Addresses(Surroundings& surroundings, Lost lost)
@@ -66,6 +80,12 @@ void Addresses::hold(const core::Message& record) {
     watched.back().group = groups[i];
   }
   watched_ = std::move(watched);
+  const core::Duration interval = surroundings_.settings.announce_interval;
+  if (watched_.empty() || interval == core::Duration::zero()) {
+    next_round_ = core::never;
+  } else if (next_round_ == core::never) {
+    next_round_ = os::instant_now() + interval;
+  }
 }
 
 void Addresses::told(std::string_view group, core::Operation operation) {
@@ -85,12 +105,18 @@ void Addresses::take(const os::NetworkEvent& event) {
   using Kind = os::NetworkEvent::Kind;
   switch (event.kind) {
     case Kind::address_removed:
-      for (Watched& watched : watched_)
-        if (watched.address == event.address) watched.judge_at = os::instant_now() + doubt;
+      for (Watched& watched : watched_) {
+        if (watched.address != event.address) continue;
+        watched.judge_at = os::instant_now() + doubt;
+        watched.culprit = culprit_of(event);
+      }
       return;
     case Kind::address_added:
-      for (Watched& watched : watched_)
-        if (watched.address == event.address) watched.is_missing = false;
+      for (Watched& watched : watched_) {
+        if (watched.address != event.address) continue;
+        watched.is_missing = false;
+        if (event.dad_failed) report_duplicate(watched);
+      }
       return;
     case Kind::link_changed: return link_changed(event.interface);
     case Kind::lost: return doubt_all();
@@ -99,6 +125,17 @@ void Addresses::take(const os::NetworkEvent& event) {
 
 void Addresses::doubt_all() {
   for (Watched& watched : watched_) watched.judge_at = os::instant_now() + doubt;
+}
+
+/// IPv6 only. Our own scripts add without detection; somebody else's hand, or a restart of the
+/// interface, has started it.
+void Addresses::report_duplicate(const Watched& watched) {
+  const auto last = told_.find(watched.group);
+  if (last != told_.end() && last->second == core::Operation::stop) return;
+  lost_({watched.group, watched.text,
+         fmt::format("Service address {}: another machine has it too (duplicate address detection "
+                     "failed), and the kernel does not use it here",
+                     watched.text)});
 }
 
 /// Any change: a carrier that went and came again may be told when it is back already. So nothing
@@ -121,9 +158,19 @@ void Addresses::link_changed(os::InterfaceIndex index) {
 
 void Addresses::tick(core::Instant now) {
   judge(now);
+  if (next_round_ <= now) {
+    next_round_ = now + surroundings_.settings.announce_interval;
+    for (Watched& watched : watched_) {
+      if (watched.announcements_left == 0) watched.announcements_left = 1;
+      watched.announce_at = std::min(watched.announce_at, now);
+    }
+  }
+  const auto is_due = [now](const Watched& watched) { return watched.announce_at <= now; };
+  if (std::ranges::none_of(watched_, is_due)) return;
+  const auto held = netlink_->addresses();
   for (Watched& watched : watched_) {
-    if (watched.announce_at > now) continue;
-    announce(watched);
+    if (!is_due(watched)) continue;
+    if (held) announce(watched, *held);
     watched.announced = now;
     const bool is_last = --watched.announcements_left == 0;
     watched.announce_at = is_last ? core::never : now + repeat_pause;
@@ -142,15 +189,14 @@ void Addresses::judge(core::Instant now) {
     if (last != told_.end() && last->second == core::Operation::stop) continue;
     watched.is_missing = true;
     lost_({watched.group, watched.text,
-           fmt::format("Service address {} was removed by somebody else", watched.text)});
+           fmt::format("Service address {} was removed by somebody else ({})", watched.text,
+                       watched.culprit.empty() ? "nobody saw it" : watched.culprit)});
   }
 }
 
-void Addresses::announce(Watched& watched) {
-  const auto held = netlink_->addresses();
-  if (!held) return;
-  const auto entry = std::ranges::find(*held, watched.address, &os::HeldAddress::address);
-  if (entry == held->end()) return;
+void Addresses::announce(const Watched& watched, const std::vector<os::HeldAddress>& held) {
+  const auto entry = std::ranges::find(held, watched.address, &os::HeldAddress::address);
+  if (entry == held.end()) return;
   const auto interface = netlink_->interface(entry->interface);
   if (!interface || !*interface || !(*interface)->hardware) return;
   const auto announcer = os::Announcer::open(watched.address, **interface,
@@ -163,7 +209,7 @@ void Addresses::announce(Watched& watched) {
 }
 
 core::Instant Addresses::next_deadline() const {
-  core::Instant next = core::never;
+  core::Instant next = next_round_;
   for (const Watched& watched : watched_)
     next = std::min({next, watched.judge_at, watched.announce_at});
   return next;

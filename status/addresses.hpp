@@ -20,8 +20,10 @@ namespace hb::status {
 
 /// Listens to the kernel; asks it only when something happened. An address that somebody else
 /// removed is reported once, after a moment in which our own stop script may turn out to be the
-/// one; one whose interface changed (a cable came back) is announced to the neighbours again, at
-/// most once a second.
+/// one, with all that the kernel tells of who did it; one that duplicate address detection refuses,
+/// too. One whose interface changed (a cable came back) is announced to the neighbours again, at
+/// most once a second, and every one that we hold at each `announce_interval`: an announcement may
+/// have been lost, and some routers keep what they learnt for hours.
 class Addresses {
  public:
   struct Loss {
@@ -58,6 +60,7 @@ class Addresses {
   struct Watched {
     std::string group, text;
     os::IpAddress address;
+    std::string culprit{};              ///< what is known of who removed it
     bool is_missing = false;            ///< told already
     core::Instant judge_at = core::never;
     core::Instant announce_at = core::never;
@@ -69,13 +72,15 @@ class Addresses {
   void link_changed(os::InterfaceIndex index);
   void doubt_all();
   void judge(core::Instant now);
-  void announce(Watched& watched);
+  void announce(const Watched& watched, const std::vector<os::HeldAddress>& held);
+  void report_duplicate(const Watched& watched);
 
   Surroundings& surroundings_;
   Lost lost_;
   std::optional<os::Netlink> netlink_;
   std::optional<os::NetworkWatch> watch_;
   std::vector<Watched> watched_;
+  core::Instant next_round_ = core::never;  ///< all are announced again
   std::map<std::string, core::Operation, std::less<>> told_;  ///< by group
 };
 

@@ -7,6 +7,7 @@
 #include "os/file.hpp"
 #include "os/log.hpp"
 #include "status/actions.hpp"
+#include "status/address_probes.hpp"
 #include "status/addresses.hpp"
 #include "status/hooks.hpp"
 #include "status/ledger.hpp"
@@ -14,6 +15,7 @@
 #include "status/master_watch.hpp"
 #include "status/release.hpp"
 #include "status/respawn.hpp"
+#include "status/service_paths.hpp"
 #include "status/state_writer.hpp"
 #include "status/successor.hpp"
 #include "status/surroundings.hpp"
@@ -114,6 +116,13 @@ class Runner {
 
   ipc::Child child_;
   Surroundings surroundings_;
+  Phase phase_ = Phase::serving;
+  struct Waiting {
+    RecordType type;
+    std::string payload;
+  };
+  std::deque<Waiting> waiting_;
+  std::optional<Logger> logger_;  // only without a master
   std::optional<Ledger> ledger_;  // from the first runner_config on
   std::optional<Actions> actions_;
   Hooks hooks_;
@@ -121,20 +130,15 @@ class Runner {
   StateWriter state_writer_;
   Addresses addresses_;
   MasterWatch master_watch_;
+  ServicePaths service_paths_;
+  AddressProbes probes_;
   Successor successor_;
   std::optional<Release> release_;
-  std::optional<Logger> logger_;  // only without a master
   os::Fd signals_;
-  Phase phase_ = Phase::serving;
   bool hung_ = false;  ///< the master; we ended it
   core::Instant phase_end_ = core::never, next_log_check_ = core::never;
   core::Instant next_look_ = core::never;  ///< orphaned: has a new runner the ledger?
   core::Message incoming_, outgoing_;
-  struct Waiting {
-    RecordType type;
-    std::string payload;
-  };
-  std::deque<Waiting> waiting_;
 };
 
 Runner::Runner(ipc::Child child)
@@ -156,6 +160,8 @@ Runner::Runner(ipc::Child child)
         outgoing_.add("text", loss.text);
         send(RecordType::address_lost, outgoing_);
       }),
+      service_paths_(surroundings_),
+      probes_(surroundings_),
       successor_(surroundings_) {}
 
 int Runner::serve() {
@@ -215,6 +221,8 @@ void Runner::take_message(RecordType type, const core::Message& message) {
     case RecordType::persist:
       return state_writer_.write(message.text_or_empty("file"), message.text_or_empty("content"));
     case RecordType::holdings: return addresses_.hold(message);
+    case RecordType::service_paths: return service_paths_.configure(message);
+    case RecordType::probe_addresses: return probes_.ask(message);
     default: return;  // the permit table lets nothing else through
   }
 }
@@ -342,10 +350,13 @@ void Runner::turn() {
   // A new master's runner starts clients anew; until we know, none is restarted here.
   if (phase_ != Phase::orphaned) clients_.tick(now);
   addresses_.tick(now);
+  service_paths_.tick(now);
+  probes_.tick(now);
   if (next_log_check_ <= now) check_logs(now);
   send_waiting();
   auto next = std::min({phase_end_, next_look_, next_log_check_, hooks_.next_deadline(),
-                        addresses_.next_deadline()});
+                        addresses_.next_deadline(), service_paths_.next_deadline(),
+                        probes_.next_deadline()});
   if (phase_ != Phase::orphaned) next = std::min(next, clients_.next_deadline());
   if (phase_ == Phase::serving) next = std::min(next, master_watch_.next_deadline());
   if (actions_) next = std::min(next, actions_->next_deadline());

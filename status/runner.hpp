@@ -12,6 +12,7 @@ namespace hb::status {
 ///                  for resource scripts in order; `rc_dir`, `harc`; `workdir`; `state_dir` for
 ///                  persist; `ledger`; `logfile`, `debugfile` ("" = none); `deadtime` ms; `node`;
 ///                  `board`, `hang_after` ms: a master without a turn there for so long hangs;
+///                  `announce` ms between announcements of held addresses (0: only at events);
 ///                  `successor`, `successor_arg`*: program of a new master, should this one die.
 ///                  May come again (reload): replaces the earlier one.
 ///   run_action     `ticket`, `group`, `key`, `resource` (index), `script`, `arg`*, `op`
@@ -23,6 +24,8 @@ namespace hb::status {
 ///                  one after the other, the last one first.
 ///   persist        `file` (a bare name in state_dir), `content`.
 ///   holdings       `address`* as resources name them, `group`* in the same order.
+///   service_paths  `address`*, `group`*: all of haresources, whose interfaces are watched.
+///   probe_addresses  `group`, `address`*: ask the neighbours who has them.
 ///   goodbye        the master leaves on purpose: stop the clients, exit when nothing runs, do not
 ///                  release.
 /// A master that takes no turns for `hang_after` is killed, and so followed as one that died.
@@ -38,6 +41,8 @@ namespace hb::status {
 ///   client_done    `ticket`, `end`, `code`: it will not run again (stopped, finished, given up, or
 ///                  a failfast client that failed).
 ///   address_lost   `group`, `address`, `text`.
+///   paths_seen     `bad`*: groups with an address whose interface does not work now.
+///   address_answered  `group`, `address`, `text`: another machine has it.
 ///   log            `level`, `text`.
 int runner_main();
 

@@ -37,6 +37,9 @@ core::Result<RunnerSettings> settings_of(const core::Message& config) {
     return core::Error{"runner_config: no usable hang_after"};
   }
   settings.hang_after = std::chrono::milliseconds(static_cast<std::int64_t>(*hang_after));
+  const auto announce = config.decimal("announce").value_or(0);
+  if (announce > longest) return core::Error{"runner_config: no usable announce"};
+  settings.announce_interval = std::chrono::milliseconds(static_cast<std::int64_t>(announce));
   return settings;
 }
 

@@ -26,6 +26,7 @@ struct RunnerSettings {
   core::Duration deadtime{};
   std::string board;                     ///< where the master counts its turns
   core::Duration hang_after{};           ///< without a turn for so long it hangs
+  core::Duration announce_interval{};  ///< of held addresses; zero: only at events
 };
 /// An Error names the field that is missing or wrong.
 [[nodiscard]] core::Result<RunnerSettings> settings_of(const core::Message& config);

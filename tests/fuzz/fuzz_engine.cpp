@@ -65,6 +65,11 @@ class Player {
         return drop(engine_.step(
             now_, ActionDone{Ticket{static_cast<std::uint64_t>(line.size())}, ActionEnd::exited,
                              line.empty() ? 0 : line.front() & 1, line}));
+      case 'P': {
+        const GroupId group{static_cast<std::uint16_t>(line.empty() ? 0 : line.front() & 0x7f)};
+        drop(engine_.step(now_, AddressAnswered{group, line}));
+        return drop(engine_.step(now_, ServicePathsSeen{{&group, line.size() % 2}}));
+      }
       case 'S': return drop(engine_.step(now_, StopRequested{}));
       case 'R':
         return drop(engine_.step(now_, FrameArrived{LinkId{0}, as_bytes(line), now_.instant}));

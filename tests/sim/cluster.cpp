@@ -27,6 +27,7 @@ class Cluster {
   void configure();
   void next_fault();
   void next_crash();
+  void flap(Host& host);
   void fault_of_host(Host& host);
   void fault_of_network();
   void fault_of_link(std::uint64_t kind, NodeId from, NodeId to, core::LinkId link);
@@ -89,6 +90,10 @@ void Cluster::configure() {
   constexpr std::array modes = {core::AutoFailback::on, core::AutoFailback::off,
                                 core::AutoFailback::legacy};
   config.auto_failback = modes[world_.random.below(modes.size())];
+  config.service_link_failover =
+      config.auto_failback != core::AutoFailback::legacy && world_.chance(800);
+  config.address_conflict = world_.chance(300) ? core::AddressConflict::hold
+                                               : core::AddressConflict::take;
   const std::size_t groups = 1 + world_.random.below(4);
   for (std::size_t g = 0; g < groups; ++g) {
     core::Group group;
@@ -111,7 +116,11 @@ void Cluster::watch() {
 
 void Cluster::fault_of_host(Host& host) {
   if (!host.is_on()) return host.power_on();
-  switch (world_.random.below(15)) {
+  switch (world_.random.below(16)) {
+    case 15: {
+      host.set_service_link(false);
+      return later(100ms, 12s, [&host] { host.set_service_link(true); });
+    }
     case 13: return host.crash_master(Host::Crash::soon);
     case 14: return host.crash_master(Host::Crash::when_busy);
     case 12: return host.replace_master();
@@ -198,6 +207,13 @@ void Cluster::next_crash() {
   later(1ms, pace_ / 2, [this] { next_crash(); });
 }
 
+/// Its service link goes up and down, mostly faster than one may trust it.
+void Cluster::flap(Host& host) {
+  if (world_.now >= quiet_at_) return;
+  host.set_service_link(!host.is_reachable());
+  later(100ms, world_.chance(100) ? 12s : 4s, [this, &host] { flap(host); });
+}
+
 void Cluster::next_fault() {
   if (world_.now >= quiet_at_) return;
   switch (world_.random.below(8)) {
@@ -241,19 +257,33 @@ Outcome Cluster::run() {
     world_.probes.hit("calm");
     site_.faults = false;
   }
-  const bool alone = !site_.calm && world_.chance(100);
+  site_.flapping = !site_.calm && world_.chance(40);
+  if (site_.flapping) {
+    world_.probes.hit("flapping");
+    site_.faults = false;
+  }
+  const bool alone = !site_.calm && !site_.flapping && world_.chance(100);
   if (alone) world_.probes.hit("cold-start-alone");
   for (std::size_t i = 0; i < hosts_.size(); ++i) {
     if (alone && i > 0) continue;
     Host& host = *hosts_[i];
     later(0ms, world_.chance(500) ? 10ms : 4s, [&host] { host.power_on(); });
   }
-  later(500ms, 5s, [this] { site_.calm ? next_crash() : next_fault(); });
+  if (site_.flapping) {
+    world_.after(8s, [this] { flap(*hosts_[0]); });
+  } else {
+    later(500ms, 5s, [this] { site_.calm ? next_crash() : next_fault(); });
+  }
   watch();
   world_.run_until(quiet_at_);
   world_.trace("quiet");
   site_.faults = false;
   network_->heal();
+  if (!site_.calm && !site_.flapping && world_.chance(200)) {
+    world_.probes.hit("lame");
+    site_.lame = any_node();
+  }
+  for (const auto& host : hosts_) host->set_service_link(host->id() != site_.lame);
   invariants_->changed();
   restart_stopped();
   world_.run_until(quiet_at_ + quiet_time);

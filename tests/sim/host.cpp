@@ -54,7 +54,7 @@ void Host::power_on() {
   world_.trace("{} power on", id_.value);
   on_ = true;
   paused_ = false;
-  booted_ = world_.now;
+  booted_ = reachable_since_ = world_.now;
   start_daemon();
   watcher_.changed();
 }
@@ -98,8 +98,10 @@ void Host::start_daemon(core::Inheritance inheritance) {
   engine_ = std::make_unique<core::Engine>(std::move(setup), local_now());
   const core::Outputs& outputs = engine_->start();
   engine_->save(*memory_);
+  runner_since_ = world_.now;
   apply(outputs);
   arm();
+  look_at_paths();
 }
 
 void Host::end_daemon() {
@@ -110,6 +112,8 @@ void Host::end_daemon() {
   fifo_.clear();
   client_.clear();
   addresses_lost_.clear();
+  addresses_answered_.clear();
+  paths_due_ = false;
   waiting_.clear();
   stopping_ = terminate_ = replace_ = turn_due_ = runner_lost_ = runner_ready_ = false;
   between_masters_ = false;
@@ -132,6 +136,7 @@ void Host::wake_up(Duration length, const std::vector<NodeId>& others) {
   world_.trace("{} runs again", id_.value);
   paused_ = false;
   last_pause_end_ = world_.now;
+  if (pause_kind_ == Pause::machine) reachable_since_ = world_.now;
   watcher_.changed();
   turn_due_ = false;
   wake(Duration{});

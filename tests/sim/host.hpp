@@ -19,6 +19,8 @@ struct Site {
   std::vector<core::Group> groups;
   bool faults = true;              ///< scripts may be slow, hang or fail
   bool calm = false;               ///< nothing happens but crashes of masters
+  bool flapping = false;           ///< nothing happens but that one host's service link flaps
+  NodeId lame = core::no_node;     ///< its service link stays down to the end
 };
 
 /// The number behind a mark in the text of a frame.
@@ -35,6 +37,8 @@ struct Watcher {
   /// It did not run for longer than its dead time, and has had its time to notice what follows.
   /// `others`: whom it held for alive before the pause.
   virtual void judged_itself(NodeId node, const std::vector<NodeId>& others) = 0;
+  /// Does another machine answer for the group's address?
+  [[nodiscard]] virtual bool answers_elsewhere(NodeId asker, core::GroupId group) const = 0;
 };
 
 class Host {
@@ -52,6 +56,7 @@ class Host {
   void crash_master(Crash when);          ///< kill -9 of it alone; another one goes on soon
   void lose_runner();                     ///< its scripts end unseen, a new one comes soon
   void lose_address(core::GroupId group); ///< somebody removes what the guardian watches
+  void set_service_link(bool works);      ///< the interface of all service addresses
   void command(std::string_view text);    ///< one message for the FIFO
   void client_send(std::uint64_t number); ///< a numbered message of an API client
   /// A frame reaches our network card; `from`: who signed it, no_node if it is forged.
@@ -69,6 +74,16 @@ class Host {
   /// All resources of the group run here.
   [[nodiscard]] bool serves(core::GroupId group) const;
   [[nodiscard]] bool has_script(core::GroupId group) const;
+  /// It is on the service network, and its kernel is awake; and since when.
+  [[nodiscard]] bool is_reachable() const {
+    return on_ && link_works_ && !(paused_ && pause_kind_ == Pause::machine);
+  }
+  [[nodiscard]] Instant reachable_since() const { return reachable_since_; }
+  [[nodiscard]] bool has_address(core::GroupId group) const {
+    return effects_[group.value][0] != 0;
+  }
+  /// The present runner is there to ask and to hear since then.
+  [[nodiscard]] Instant runner_since() const { return runner_since_; }
   [[nodiscard]] const core::Engine* engine() const { return engine_.get(); }
   [[nodiscard]] bool is_active() const;
   /// The same before the present step, whose outputs are being carried out.
@@ -115,6 +130,8 @@ class Host {
   void run(const core::RunAction& action);
   void finish(std::uint64_t serial, core::ActionEnd end, int code);
   void kill(core::Ticket ticket);
+  void probe(core::GroupId group);
+  void look_at_paths();
   void note_client(const core::ToClients& event);
   [[nodiscard]] core::Now local_now() const;
   [[nodiscard]] Instant to_local(Instant world) const;
@@ -150,7 +167,9 @@ class Host {
   std::vector<std::string> fifo_;
   std::vector<std::string> client_;
   bool terminate_ = false, replace_ = false, runner_lost_ = false, runner_ready_ = false;
-  std::vector<core::GroupId> addresses_lost_;
+  std::vector<core::GroupId> addresses_lost_, addresses_answered_;
+  bool link_works_ = true, paths_due_ = false;
+  Instant reachable_since_{}, runner_since_{};
 
   std::vector<core::RunAction> waiting_;
   std::vector<core::Ticket> running_;

@@ -106,7 +106,39 @@ void Host::lose_runner() {
     if (life != life_) return;
     runner_lost_ = false;
     runner_ready_ = true;
+    runner_since_ = world_.now;
+    look_at_paths();
     for (const core::RunAction& action : std::exchange(waiting_, {})) run(action);
+    wake(20us);
+  });
+}
+
+/// A new runner looks at once, and tells; later only what changes.
+void Host::look_at_paths() {
+  world_.after(world_.between(1ms, 10ms), [this, life = life_] {
+    if (life != life_ || runner_lost_) return;
+    paths_due_ = true;
+    wake(20us);
+  });
+}
+
+void Host::set_service_link(bool works) {
+  if (link_works_ == works) return;
+  world_.trace("{} service link {}", id_.value, works ? "works" : "is dead");
+  link_works_ = works;
+  if (works) reachable_since_ = world_.now;
+  look_at_paths();
+  watcher_.changed();
+}
+
+/// Three requests and their answers, as one.
+void Host::probe(core::GroupId group) {
+  if (runner_lost_) return;
+  world_.after(world_.between(100us, 5ms), [this, group, life = life_] {
+    const bool can_hear = life == life_ && engine_ && !runner_lost_ && is_reachable();
+    if (!can_hear || !watcher_.answers_elsewhere(id_, group)) return;
+    world_.trace("{} hears an answer for group {}", id_.value, group.value);
+    addresses_answered_.push_back(group);
     wake(20us);
   });
 }

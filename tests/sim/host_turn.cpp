@@ -71,6 +71,17 @@ void Host::turn() {
     if (!alive()) return;
     step(core::AddressLost{group, "address removed"});
   }
+  if (alive() && std::exchange(paths_due_, false)) {
+    std::vector<core::GroupId> bad;
+    for (std::size_t g = 0; !link_works_ && g < site_.groups.size(); ++g) {
+      bad.push_back(core::GroupId{static_cast<std::uint16_t>(g)});
+    }
+    step(core::ServicePathsSeen{bad});
+  }
+  for (const core::GroupId group : std::exchange(addresses_answered_, {})) {
+    if (!alive()) return;
+    step(core::AddressAnswered{group, "a neighbour"});
+  }
   for (const core::ActionDone& done : std::exchange(done_, {})) {
     if (!alive()) return;
     step(done);
@@ -152,6 +163,8 @@ void Host::apply(const core::Output& output, std::uint64_t life) {
     world_.digest(send->bytes.data(), send->bytes.size());
   } else if (const auto* action = std::get_if<core::RunAction>(&output)) {
     run(*action);
+  } else if (const auto* asked = std::get_if<core::ProbeAddresses>(&output)) {
+    probe(asked->group);
   } else if (const auto* killed = std::get_if<core::KillAction>(&output)) {
     kill(killed->ticket);
   } else if (const auto* line = std::get_if<core::Log>(&output)) {

@@ -17,6 +17,11 @@ constexpr Duration settled = 3s;
 constexpr Duration release_bound = 35s;
 /// In a calm run the cold start, with its initdead, is over.
 constexpr Duration settled_start = 12s;
+/// A flapping service link moves a group away and, if it has been well for long enough, home once.
+constexpr unsigned most_moves = 2;
+/// What had an address for so long before a verdict has answered the questions before it; a new
+/// owner at a death begins within the other.
+constexpr Duration answering = 1500ms, taking = 1s;
 /// The bound for the lateness of a verdict, and what the model itself adds to it.
 constexpr Duration verdict_bound = 5ms;
 constexpr Duration scheduler_bound = 21ms;
@@ -34,6 +39,8 @@ bool Invariants::can_talk(const Host& a, const Host& b) const {
 
 void Invariants::changed() {
   check_calm();
+  check_flapping();
+  note_runs();
   for (std::size_t i = 0; i < hosts_.size(); ++i) {
     for (std::size_t j = i + 1; j < hosts_.size(); ++j) {
       if (hosts_[i] && hosts_[j]) check_pair(*hosts_[i], *hosts_[j]);
@@ -55,6 +62,9 @@ void Invariants::check_pair(const Host& a, const Host& b) {
     }
     if (known == pair.shared_since.end()) {
       pair.shared_since[group.value] = world_.now;
+      const Instant began_a = runs_since_[{a.id().value, group.value}];
+      const Instant began_b = runs_since_[{b.id().value, group.value}];
+      began_a < began_b ? check_hold(a, b, group) : check_hold(b, a, group);
       if (talking && world_.now - pair.talking_since > settled) {
         return world_.fail("group {} began to run on hosts {} and {}, which were talking", g,
                            a.id().value, b.id().value);
@@ -69,8 +79,77 @@ void Invariants::check_pair(const Host& a, const Host& b) {
   }
 }
 
+void Invariants::note_runs() {
+  for (const auto& host : hosts_) {
+    for (std::size_t g = 0; host && g < site_.groups.size(); ++g) {
+      const core::GroupId group{static_cast<std::uint16_t>(g)};
+      const std::pair key{host->id().value, group.value};
+      if (host->has_address(group)) {
+        runs_since_.try_emplace(key, world_.now);
+      } else {
+        runs_since_.erase(key);
+      }
+    }
+  }
+}
+
+bool Invariants::answers_elsewhere(NodeId asker, core::GroupId group) const {
+  return std::ranges::any_of(hosts_, [&](const auto& host) {
+    return host->id() != asker && host->is_reachable() && host->has_address(group);
+  });
+}
+
+/// `newer` has just begun to run what `older` has.
+void Invariants::check_hold(const Host& older, const Host& newer, core::GroupId group) {
+  if (site_.config.address_conflict != core::AddressConflict::hold) return;
+  const auto dead = dead_since_.find({newer.id().value, older.id().value});
+  const bool at_a_death = dead != dead_since_.end() && world_.now - dead->second < taking;
+  if (!at_a_death || site_.config.nodes.size() != 2) return;
+  const Instant begun = dead->second - answering;
+  const auto runs = runs_since_.find({older.id().value, group.value});
+  const bool answered = runs != runs_since_.end() && runs->second < begun &&
+                        older.is_reachable() && older.reachable_since() < begun;
+  const bool listened = newer.is_reachable() && newer.reachable_since() < begun &&
+                        newer.runner_since() < begun && newer.last_pause_end() < begun;
+  if (answered && listened) {
+    world_.fail("host {} took group {} at the death of {}, which still answers for it",
+                newer.id().value, group.value, older.id().value);
+  }
+}
+
+/// A link that goes up and down takes a group away once, and is not trusted so soon again.
+void Invariants::check_flapping() {
+  if (!site_.flapping || world_.now < World::start + settled_start) return;
+  for (std::size_t g = 0; g < site_.groups.size(); ++g) {
+    const core::GroupId group{static_cast<std::uint16_t>(g)};
+    const auto owner =
+        std::ranges::find_if(hosts_, [&](const auto& host) { return host->serves(group); });
+    if (owner == hosts_.end()) continue;  // on its way
+    const auto [known, added] = owners_.try_emplace(group.value, (*owner)->id());
+    if (known->second == (*owner)->id()) continue;
+    known->second = (*owner)->id();
+    if (++moves_[group.value] > most_moves) {
+      return world_.fail("group {} moved {} times for a flapping link", g, moves_[group.value]);
+    }
+  }
+}
+
+void Invariants::check_lame(core::GroupId group) {
+  const bool moves = site_.config.service_link_failover && site_.lame != core::no_node;
+  if (!moves || !hosts_[site_.lame.value]->runs(group)) return;
+  // Another one may have failed to start it before quiet, and waits to be asked again.
+  const bool failed = std::ranges::any_of(hosts_, [&](const auto& host) {
+    return host->engine()->snapshot().groups[group.value].state == core::GroupState::failed;
+  });
+  if (!failed) {
+    world_.fail("after quiet group {} is still on host {}, whose service link is dead",
+                group.value, site_.lame.value);
+  }
+}
+
 void Invariants::declared_dead(NodeId judge, NodeId node) {
   const Host& host = *hosts_[judge.value];
+  dead_since_[{judge.value, node.value}] = world_.now;
   if (site_.calm && hosts_[node.value]->active_since() != Instant{}) {
     return world_.fail("host {} declared {} dead, whose masters only crashed", judge.value,
                        node.value);
@@ -129,7 +208,9 @@ void Invariants::judged_itself(NodeId node, const std::vector<NodeId>& others) {
       if (!host.serves(group) || !other.serves(group)) continue;
       world_.probes.hit("taken-in-a-pause");
       const core::Snapshot& view = host.engine()->snapshot();
-      const bool stays = view.groups[g].state == core::GroupState::running;
+      // The other one may be about to give it up again, after a start that failed.
+      const bool stays = view.groups[g].state == core::GroupState::running &&
+                         other.engine()->snapshot().groups[g].state == core::GroupState::running;
       if (!stays || host.has_script(group) || other.has_script(group)) continue;
       world_.fail("host {} still serves group {}, which {} took while it was paused", node.value, g,
                   id.value);
@@ -185,6 +266,7 @@ void Invariants::check_after_quiet() {
         std::ranges::count_if(hosts_, [&](const auto& host) { return host->runs(group); });
     const auto serving =
         std::ranges::count_if(hosts_, [&](const auto& host) { return host->serves(group); });
+    check_lame(group);
     if (running != 1 || serving != 1) {
       return world_.fail("after quiet group {} runs on {} hosts, completely on {}", g, running,
                          serving);

@@ -17,6 +17,9 @@ namespace hb::sim {
 ///   the master crashes.
 /// - Where nothing fails but masters, nobody sees a death or a restart, and no group moves.
 /// - A node that did not run for its dead time gives up within 200 ms what another one took.
+/// - Where nothing fails but one host's service link, again and again, no group goes to and fro.
+/// - With `address_conflict hold` nobody takes at a death what the dead one's kernel still serves.
+/// - After quiet no group is on a host whose service link is dead while another one could have it.
 /// - After quiet each group runs completely on exactly one host, and all views agree.
 class Invariants final : public Watcher {
  public:
@@ -29,6 +32,7 @@ class Invariants final : public Watcher {
   void sent(NodeId from, core::Bytes bytes) override;
   void restart_seen(NodeId judge, NodeId node) override;
   void judged_itself(NodeId node, const std::vector<NodeId>& others) override;
+  [[nodiscard]] bool answers_elsewhere(NodeId asker, core::GroupId group) const override;
 
   void check_after_quiet();
   /// No host sends more than the protocol needs (no storms).
@@ -36,6 +40,10 @@ class Invariants final : public Watcher {
 
  private:
   void check_calm();
+  void check_flapping();
+  void check_hold(const Host& older, const Host& newer, core::GroupId group);
+  void check_lame(core::GroupId group);
+  void note_runs();
   void check_pair(const Host& a, const Host& b);
   [[nodiscard]] bool can_talk(const Host& a, const Host& b) const;
 
@@ -52,6 +60,9 @@ class Invariants final : public Watcher {
   /// Sender, generation, number: what was sent under it.
   std::map<std::tuple<std::uint16_t, std::uint64_t, std::uint64_t>, std::size_t> numbers_;
   std::map<std::uint16_t, NodeId> owners_;  ///< of the groups of a calm run
+  std::map<std::uint16_t, unsigned> moves_; ///< of the groups of a flapping run
+  std::map<std::pair<std::uint16_t, std::uint16_t>, Instant> runs_since_;   ///< host, group
+  std::map<std::pair<std::uint16_t, std::uint16_t>, Instant> dead_since_;   ///< judge, node
   /// Receiver, its life, sender, sender's generation, number.
   std::set<std::tuple<std::uint16_t, std::int64_t, std::string, std::uint64_t, std::uint64_t>>
       seen_;

@@ -62,6 +62,14 @@ constexpr std::array probes = {
     Probe{"stop-adopted", ""},
     Probe{"runner-lost", ""},
     Probe{"address-lost", ""},
+    Probe{"path-lost", "its service interface does not work on this node"},
+    Probe{"path-move", ", whose service interface works"},
+    Probe{"path-trusted", "its service interface works again on this node"},
+    Probe{"conflict-held", "(address_conflict hold)"},
+    Probe{"conflict-taken", "(address_conflict take)"},
+    Probe{"conflict-over", "its address does not answer any more"},
+    Probe{"flapping", ""},
+    Probe{"lame", ""},
 };
 
 }  // namespace

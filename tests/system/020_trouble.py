@@ -269,7 +269,7 @@ def guarded(t):
             lab.wait(lambda: VIP1 in n1.service_addresses(), 5, f'{VIP1} to be on n1')
             n1.run('ip', 'address', 'del', f'{VIP1}/24', 'dev', 'eth0', check=True)
             lab.wait(lambda: VIP1 in n1.service_addresses(), 5, f'{VIP1} to come back')
-        check(n1.log_lines('somebody removed its service address'), 'the log says who and what')
+        check(n1.log_lines('was removed by somebody else'), 'the log says who and what')
         equal(n1.read('/var/log/tres').count('a start'), calls, 'starts of the other resource')
         settled(lab)
 

@@ -89,6 +89,7 @@ class RunnerLab {
   std::vector<std::string> environment{"PATH=/usr/bin:/bin", "HA_CURHOST=n1"};
   std::string debugfile, logfile;
   std::uint64_t deadtime = 400;
+  std::uint64_t announce = 0;  ///< ms between announcements of held addresses
   std::string successor;  ///< program of a new master; "" = a service manager starts it
 
   RunnerLab() {
@@ -126,6 +127,7 @@ class RunnerLab {
     config.add_decimal("deadtime", deadtime);
     config.add("board", folder / "board");
     config.add_decimal("hang_after", 500);
+    config.add_decimal("announce", announce);
     config.add("node", "n1");
     config.add("successor", successor);
     config.add("successor_arg", "-d");
