@@ -249,6 +249,7 @@ UNIT := \
   tests/unit/process_test.cpp \
   tests/unit/placement_test.cpp \
   tests/unit/resources_lab.cpp \
+  tests/unit/resources_path_test.cpp \
   tests/unit/resources_peer_test.cpp \
   tests/unit/resources_test.cpp \
   tests/unit/ring_test.cpp \

@@ -9,7 +9,7 @@ SMALL = ('/var/log', '/var/lib/heartbeat')
 PIDS = '/sys/fs/cgroup/pids'
 
 
-def settled(lab, limit=10):
+def settled(lab, limit=35):
     lab.wait_placed(limit, n1='a', n2='b')
     lab.wait_settled(limit)
 
