@@ -181,6 +181,7 @@ void Resources::on_outcome(const GroupOutcome& outcome) {
     case GroupOutcome::Kind::start_failed:
       entry.failed = true;
       entry.retry_at = now_.instant + failed_retry_pause;
+      paths_.condemn(now_.instant, group);
       return log(LogLevel::crit, "{}: does not start on this node; leaving it to another one",
                  key(group));
     case GroupOutcome::Kind::stopped:

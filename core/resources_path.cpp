@@ -20,6 +20,11 @@ void Resources::on(const ServicePathsSeen& event) {
     if (group.value < groups_.size()) bad.set(group.value);
   }
   paths_.report(now_.instant, bad);
+  // IPv6 addresses go with an interface that is set down: their start may have failed before we
+  // heard of it, and is forgiven when the interface works again.
+  each(bad, [&](GroupId group) {
+    if (book(group).failed) paths_.condemn(now_.instant, group);
+  });
 }
 
 /// Where a group's users cannot be reached from, as far as that node said (3.0.6 says nothing).

@@ -22,6 +22,11 @@ void ServicePaths::report(Instant now, const GroupSet& bad) {
   has_report_ = true;
 }
 
+void ServicePaths::condemn(Instant now, GroupId group) {
+  Path& path = paths_[group.value];
+  if (path.seen_bad && path.change_at != never) path.change_at = now;  // tick() says the rest
+}
+
 GroupSet ServicePaths::tick(Instant now) {
   for (std::size_t i = 0; i < paths_.size(); ++i) {
     Path& path = paths_[i];

@@ -32,6 +32,9 @@ class ServicePaths {
   /// The first report of a life counts at once: it is no change.
   void report(Instant now, const GroupSet& bad);
 
+  /// What is seen to be bad is bad, without patience: a start has failed for it.
+  void condemn(Instant now, GroupId group);
+
   /// The groups whose verdict is another one than before the last report() or tick().
   [[nodiscard]] GroupSet tick(Instant now);
 

@@ -48,6 +48,19 @@ TEST_CASE("a path that fails for a moment is no reason to move") {
   CHECK(paths.bad().none());
 }
 
+TEST_CASE("a path that is seen to be bad can be condemned at once, a good one cannot") {
+  ServicePaths paths{2};
+  const Instant now{1h};
+  paths.report(now, {});
+  paths.condemn(now, first);
+  CHECK(paths.tick(now).none());
+  paths.report(now, set_of({first}));
+  paths.condemn(now, first);
+  CHECK(paths.tick(now) == set_of({first}));
+  paths.report(now, {});
+  CHECK(paths.next_deadline() == now + path_limits::first_trust);
+}
+
 TEST_CASE("each loss doubles the time until a path is trusted again, up to a bound") {
   ServicePaths paths{2};
   Instant now{1h};
