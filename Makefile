@@ -43,8 +43,10 @@ CORE := \
   core/peers.cpp \
   core/queries.cpp \
   core/placement.cpp \
+  core/resource_options.cpp \
   core/resources.cpp \
   core/resources_continuity.cpp \
+  core/resources_faults.cpp \
   core/resources_legacy.cpp \
   core/resources_pause.cpp \
   core/resources_path.cpp \
@@ -78,6 +80,7 @@ IPC := \
   ipc/board.cpp \
   ipc/channel.cpp \
   ipc/child.cpp \
+  ipc/outcomes.cpp \
   ipc/record.cpp \
   ipc/ring.cpp \
   ipc/shm.cpp
@@ -124,6 +127,8 @@ HEARTBEAT := \
 # ---- clients: programs that ask the daemon
 CL_STATUS := \
   clients/cl_status.cpp \
+  clients/control_fifo.cpp \
+  clients/group_reports.cpp \
   clients/hbclient.cpp \
   clients/reports.cpp
 
@@ -145,6 +150,7 @@ LIBHBCLIENT := \
 
 # ---- the management daemon and its command
 MGMTD := \
+  clients/control_fifo.cpp \
   clients/hbclient.cpp \
   clients/mgmt_protocol.cpp \
   clients/mgmtd/asker.cpp \
@@ -224,9 +230,12 @@ UNIT := \
   tests/unit/file_test.cpp \
   tests/unit/frame_test.cpp \
   tests/unit/golden_test.cpp \
+  tests/unit/groups_monitor_test.cpp \
   tests/unit/groups_test.cpp \
   tests/unit/ha_cf_test.cpp \
   tests/unit/haresources_test.cpp \
+  tests/unit/resource_options_test.cpp \
+  tests/unit/resources_faults_test.cpp \
   tests/unit/hbclient_test.cpp \
   tests/unit/health_test.cpp \
   tests/unit/history_test.cpp \
@@ -272,6 +281,7 @@ UNIT_PARTS := \
   clients/mgmtd/listener.cpp \
   clients/mgmtd/login_limits.cpp \
   clients/mgmtd/mgmt_log.cpp \
+  clients/control_fifo.cpp \
   clients/mgmtd/move_order.cpp \
   clients/mgmtd/overview.cpp \
   clients/mgmtd/page.cpp \
@@ -324,6 +334,7 @@ FUZZ := \
   tests/fuzz/fuzz_haresources.cpp \
   tests/fuzz/fuzz_library.cpp \
   tests/fuzz/fuzz_message.cpp \
+  tests/fuzz/fuzz_resource_options.cpp \
   tests/fuzz/fuzz_http.cpp \
   tests/fuzz/fuzz_mgmt.cpp \
   tests/fuzz/fuzz_neighbours.cpp \

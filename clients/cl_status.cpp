@@ -1,4 +1,5 @@
 // cl_status: asks the local daemon about nodes, links, clients, resources and parameters
+#include "clients/group_reports.hpp"
 #include "clients/hbclient.hpp"
 #include "clients/reports.hpp"
 
@@ -57,7 +58,15 @@ constexpr const char* usage =
     "\tShow the status of cluster resources.\n"
     "hbparameter -p <parameter-name>\n"
     "\tRetrieve the value of a cluster parameter.\n"
-    "\tAs for the valid parameter names, please refer to the man page.\n";
+    "\tAs for the valid parameter names, please refer to the man page.\n"
+    "resources\n"
+    "\tShow each resource group, who has it, and how its last scripts ended.\n"
+    "cleanup <group>\n"
+    "\tForget the failures of a group on this node; it may be started again.\n"
+    "maintenance [on|off]\n"
+    "\tStop all moves, starts and monitors of the cluster, or allow them again.\n"
+    "order <number>\n"
+    "\tWait for the answer to the order of that number (for scripts).\n";
 
 // ---- the table of sub-commands
 
@@ -86,6 +95,10 @@ constexpr std::array sub_commands{
     SubCommand{"clientstatus", "m", complaint, NeedsDaemon::yes, run_client_status},
     SubCommand{"rscstatus", "m", complaint, NeedsDaemon::yes, run_resource_status},
     SubCommand{"hbparameter", "mp:", complaint_code, NeedsDaemon::yes, run_parameter},
+    SubCommand{"resources", "m", complaint, NeedsDaemon::no, run_resources},
+    SubCommand{"cleanup", "m", complaint, NeedsDaemon::no, run_cleanup},
+    SubCommand{"maintenance", "m", complaint, NeedsDaemon::no, run_maintenance},
+    SubCommand{"order", "m", complaint, NeedsDaemon::no, run_order},
     SubCommand{"test", "m", nullptr, NeedsDaemon::yes, run_test},
 };
 

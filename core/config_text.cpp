@@ -153,6 +153,20 @@ std::optional<Duration> parse_time(std::string_view text) {
   return std::chrono::floor<std::chrono::milliseconds>(*exact + std::chrono::microseconds{500});
 }
 
+std::optional<Duration> parse_span(std::string_view text) {
+  if (const auto time = parse_time(text)) return time;
+  if (text.empty()) return std::nullopt;
+  const char unit = text.back();
+  text.remove_suffix(1);
+  if (text.empty() || !std::all_of(text.begin(), text.end(), is_digit)) return std::nullopt;
+  const auto seconds = parse_time(text);
+  if (!seconds) return std::nullopt;
+  const int factor = unit == 's' ? 1 : unit == 'm' ? 60 : unit == 'h' ? 3600 : 0;
+  // A time is ten years at most, so that this cannot overflow by much more than its check.
+  if (factor == 0 || *seconds > std::chrono::hours{24 * 366} * 10 / factor) return std::nullopt;
+  return *seconds * factor;
+}
+
 std::optional<bool> parse_boolean(std::string_view text) {
   constexpr std::array<std::string_view, 5> yes{"true", "on", "yes", "y", "1"};
   constexpr std::array<std::string_view, 5> no{"false", "off", "no", "n", "0"};

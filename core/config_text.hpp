@@ -39,6 +39,9 @@ struct Word {
 /// "us..."; rounded half up to whole milliseconds. nullopt: no such time, or longer than ten years.
 [[nodiscard]] std::optional<Duration> parse_time(std::string_view text);
 
+/// The same, or whole numbers with s, m or h: "30s", "5m", "1h".
+[[nodiscard]] std::optional<Duration> parse_span(std::string_view text);
+
 /// true on yes y 1 / false off no n 0, in any case.
 [[nodiscard]] std::optional<bool> parse_boolean(std::string_view text);
 

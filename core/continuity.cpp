@@ -21,7 +21,7 @@ bool are_truths(Bytes... bytes) {
 }
 
 /// The steps and goals of core/groups, the phases of core/resources: their numbers.
-constexpr std::uint8_t last_step = 6, last_goal = 1, last_phase = 4;
+constexpr std::uint8_t last_step = 7, last_goal = 1, last_phase = 4;
 /// Of numbers that count takeovers: what is above could overflow ours.
 constexpr std::uint64_t highest_epoch = (std::uint64_t{1} << 60) - 1;
 
@@ -37,7 +37,8 @@ bool is_sound(const Continuity::Group& row) {
          row.goal <= last_goal && row.epoch <= highest_epoch && row.highest <= highest_epoch &&
          !row.key.view().empty() &&
          are_truths(row.giving_up, row.told_unknown, row.failback_due, row.failed, row.handed_over,
-                    row.contested, row.leftover, row.in_standby, row.path_bad, row.conflict);
+                    row.contested, row.leftover, row.in_standby, row.path_bad, row.conflict,
+                    row.recovering, row.blocked);
 }
 
 }  // namespace
@@ -58,7 +59,8 @@ Result<void> check(const Continuity& memory, Instant now) {
       is_at_most(memory.standby_set, Holding::all) && memory.phase <= last_phase &&
       are_truths(memory.active, memory.stop_asked, memory.manages_resources, memory.duty_local,
                  memory.duty_foreign, memory.needs_failback, memory.was_heard, memory.took,
-                 memory.acquiring_own);
+                 memory.acquiring_own, memory.maintenance) &&
+      memory.upkeep_epoch <= highest_epoch;
   if (!sound) return bad("a number in its head is out of range");
   for (std::size_t i = 0; i < memory.node_count; ++i) {
     if (!is_sound(memory.nodes[i])) return bad("the row of a node is out of range");

@@ -55,13 +55,15 @@ struct Continuity {
     std::uint32_t path_trust_ms = 0;
     Ticket ticket;               ///< of the script that runs, 0: none
     NodeBits held_by{}, held_before_death{};
-    std::uint32_t attempts = 0, failed_starts = 0, failures = 0;
-    std::uint16_t resource = 0;
-    NodeId wanted_by = no_node;
+    Instant failed_at, lost_at;  ///< a failed monitor; given up because it failed
+    std::uint32_t attempts = 0, failed_starts = 0, failures = 0, recoveries = 0, losses = 0;
+    std::uint16_t resource = 0, floor = 0;
+    NodeId wanted_by = no_node, withheld_by = no_node;
     GroupState state{};
     std::uint8_t step = 0, goal = 0, giving_up = 0, told_unknown = 0;
     std::uint8_t failback_due = 0, failed = 0, handed_over = 0, contested = 0, leftover = 0;
     std::uint8_t path_bad = 0, conflict = 0;
+    std::uint8_t recovering = 0, blocked = 0;
     std::uint8_t in_standby = 0; ///< belongs to the planned move that is under way
   };
 
@@ -79,6 +81,7 @@ struct Continuity {
   std::uint64_t last_ticket = 0, last_hook = 0, next_client_generation = 0;
   Instant standby_deadline{}, standby_until{}, stop_by{};
   NodeBits taking_from{};
+  std::uint64_t upkeep_epoch = 0;  ///< of core/resources: the last change of maintenance
   std::uint16_t node_count = 0, group_count = 0;
   NodeId standby_partner = no_node;
   StandbyState standby_state{};
@@ -88,7 +91,7 @@ struct Continuity {
   std::uint8_t manages_resources = 0;
   std::uint8_t phase = 0;        ///< of core/resources
   std::uint8_t duty_local = 0, duty_foreign = 0, needs_failback = 0, was_heard = 0;
-  std::uint8_t took = 0, acquiring_own = 0;
+  std::uint8_t took = 0, acquiring_own = 0, maintenance = 0;
   std::array<Node, limits::nodes> nodes{};    ///< node_count of them
   std::array<Group, limits::groups> groups{}; ///< group_count of them
   std::array<Frame, 32> frames{};             ///< that of a number is at number modulo size

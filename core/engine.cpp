@@ -452,7 +452,8 @@ const Outputs& Engine::step(Now now, const Input& input) {
   // Time never runs backwards within core, whatever the caller says.
   parts.now_ = {std::max(now.instant, parts.now_.instant), now.wall};
   if (parts.phase_ == Parts::Phase::gone) return parts.outputs_;
-  parts.check_own_pause();
+  // A runner's list of scripts is from before this step: none may be begun before it is compared.
+  if (!std::holds_alternative<RunnerReady>(input)) parts.check_own_pause();
   parts.dispatch_input(input);
   parts.finish_step();
   return parts.outputs_;

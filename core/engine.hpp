@@ -41,6 +41,9 @@ struct Inheritance {
   /// first_seqno at or above next_seqno; the next inputs should be a RunnerReady with the tickets
   /// that still run.
   std::shared_ptr<const Continuity> memory{};
+  /// With `held`: the memory of the image that handed over, for which check() is good: failures and
+  /// maintenance, which people have to clear, outlive it.
+  std::shared_ptr<const Continuity> past{};
 };
 
 struct EngineSetup {

@@ -57,7 +57,17 @@ void Engine::Parts::from_fifo(const FifoMessage& input) {
                     type);
   }
   message.remove("auth");
+  if (type == "sys_cleanup" || type == "sys_maintenance") return on_order(message);
   route(message);
+}
+
+/// Orders of root to this node alone (cl_status cleanup, maintenance): they never leave it.
+void Engine::Parts::on_order(const Message& message) {
+  if (resources_ && is_up() && !is_frozen()) {
+    return tell_resources(ResourceMessage{self_, &message});
+  }
+  logf(LogLevel::warn, "control FIFO: '{}' has no effect now: {}", message.type(),
+       !resources_ ? "no resources are managed here" : "communication is not up");
 }
 
 void Engine::Parts::from_client(const ClientMessage& input) {

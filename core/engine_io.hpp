@@ -127,6 +127,7 @@ struct RunAction {
   GroupId group;
   std::uint16_t resource;  ///< index in Group::resources
   Operation operation;
+  Duration timeout{};      ///< then the runner ends it (ActionEnd::timed_out); zero: never
 };
 struct KillAction {
   Ticket ticket;

@@ -111,6 +111,8 @@ struct Config {
   std::size_t compression_threshold = 2048;  ///< bytes
   bool traditional_compression = false;
 
+  /// Of every resource script that has none of its own; zero: none, as in 3.0.6. Extension.
+  Duration resource_timeout{};
   bool manages_resources = true;  ///< false with pacemaker/crm other than off
   std::string pacemaker = "false";
 

@@ -1,5 +1,6 @@
 // ha_cf_directives: the directives that set one value: timing, policy, logging, process
 #include "core/ha_cf_parser.hpp"
+#include "core/resource_policy.hpp"
 
 #include <fmt/core.h>
 
@@ -215,6 +216,15 @@ void set_announce_interval(State& state, const Line& line, Word value) {
   state.config.announce_interval = *time;
 }
 
+void set_resource_timeout(State& state, const Line& line, Word value) {
+  const auto time = time_of(state, line, value);
+  if (!time) return;
+  if (*time > policy_limits::longest_timeout) {
+    return state.refuse(line, value, "must be at most 86400 (a day), or 0 for none");
+  }
+  state.config.resource_timeout = *time;
+}
+
 // ---- logging
 
 /// /dev/null is how a configuration says "none".
@@ -362,6 +372,7 @@ constexpr Directive table[]{
     {"service_link_failover", list, one, kept, set_service_link_failover},
     {"address_conflict", list, one, kept, set_address_conflict},
     {"announce_interval", list, one, kept, set_announce_interval},
+    {"resource_timeout", list, one, kept, set_resource_timeout},
     {"logfile", list, one, kept, set_log_file<&Config::logfile>},
     {"debugfile", list, one, kept, set_log_file<&Config::debugfile>},
     {"logfacility", list, one, kept, set_logfacility},

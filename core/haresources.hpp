@@ -2,6 +2,7 @@
 #pragma once
 
 #include "core/ha_cf.hpp"
+#include "core/resource_policy.hpp"
 #include "core/types.hpp"
 
 #include <string>
@@ -15,6 +16,7 @@ struct Resource {
   std::string text;                     ///< as written, e.g. "IPaddr2::10.0.0.1/24/eth0"
   std::string script;                   ///< "IPaddr2"
   std::vector<std::string> arguments;   ///< "10.0.0.1/24/eth0"
+  ResourcePolicy policy{};              ///< of haresources.options
 };
 
 /// One logical line: started left to right, stopped right to left.
@@ -22,6 +24,7 @@ struct Group {
   NodeId home = no_node;            ///< the preferred node
   std::vector<Resource> resources;  ///< at least one
   std::size_t line = 0;
+  GroupPolicy policy{};             ///< of haresources.options
   /// The first resource as written: the group's name on the wire and in logs.
   [[nodiscard]] const std::string& key() const { return resources.front().text; }
 };

@@ -9,6 +9,8 @@ inline constexpr char acquiring[] = "Acquiring resource group: {}";
 inline constexpr char releasing[] = "Releasing resource group: {}";
 inline constexpr char taking_over_group[] = "Taking over resource group {}";
 inline constexpr char giving_up_group[] = "Giving up resources due to failure of {}";
+inline constexpr char monitor_failed[] = "{}: does not run any more, says its monitor ({})";
+inline constexpr char recovering[] = "{}: stopping and starting it in its place (try {} of {})";
 inline constexpr char return_code[] = "Return code {} from {}";
 inline constexpr char no_script[] = "Cannot locate resource script {}";
 inline constexpr char retrying_stop[] = "Retrying failed stop operation [{}]";
@@ -16,6 +18,25 @@ inline constexpr char not_lsb[] = "Resource script for {} probably not LSB-compl
 inline constexpr char must_succeed[] = "it ({}) MUST succeed on a stop when already stopped";
 inline constexpr char narrowly_avoided[] = "Machine reboot narrowly avoided!";
 inline constexpr char stop_failure[] = "Resource STOP failure. Reboot required!";
+
+inline constexpr char leaving_it[] = "{}: does not start on this node; leaving it to another one";
+inline constexpr char stays_failed[] =
+    "{}: failed, and stays so by its policy; mend it, then: cl_status cleanup GROUP";
+inline constexpr char failure_limit[] =
+    "{}: failed {} times on this node and is not started here any more; mend it, then: cl_status "
+    "cleanup GROUP";
+inline constexpr char withheld[] =
+    "{}: would not stop on {}, which is gone: it may still run there, so it is started nowhere. "
+    "Make sure that {} is off, then: cl_status cleanup GROUP";
+inline constexpr char withheld_cleared[] = "{}: somebody says that it runs on {} no more";
+inline constexpr char cleaned_up[] = "{}: its failures on this node are forgotten (cleanup)";
+inline constexpr char kept_here[] = "{}: stays here, as it failed on {} and waits for a cleanup";
+
+// Maintenance
+inline constexpr char maintenance_on[] =
+    "Maintenance is on: nothing is started, moved or monitored; heartbeats go on.";
+inline constexpr char maintenance_off[] = "Maintenance is off.";
+inline constexpr char not_in_maintenance[] = "{} refused: maintenance is on.";
 
 // Death of a node
 inline constexpr char gave_up[] = "Dead node {} gave up resources.";

@@ -10,8 +10,6 @@ namespace hb::core {
 
 namespace {
 
-/// A group that failed to start everywhere is tried again at this pace (3.0.6 reacted after 30 s).
-constexpr Duration failed_retry_pause = std::chrono::seconds{30};
 /// habit: a shutdown that is not through by then ends without releasing more (§7.6).
 constexpr Duration shutdown_limit = std::chrono::minutes{60};
 
@@ -42,6 +40,7 @@ Resources::Resources(const Config& config, const std::vector<Group>& groups,
     book(group).leftover = !keeps_holdings_;
     book(group).failback_due = home(group) != self_;
   }
+  if (inheritance.past) inherit_faults(*inheritance.past);
   if (inheritance.held) {
     duty_ = {.local = has_local(*inheritance.held), .foreign = has_foreign(*inheritance.held)};
     needs_failback_ = duty_.foreign;
@@ -88,7 +87,7 @@ void Resources::on(const CommunicationReached&) {
     }
   }
   if (is_alone()) judge_answers(unaccounted(no_node), "every other node");
-  each(held(), [&](GroupId group) { runs_.verify(now_, group, *sink_); });
+  if (!upkeep_.on) each(held(), [&](GroupId group) { runs_.verify(now_, group, *sink_); });
   phase_ = Phase::starting;
   was_heard_ = true;
   if (keeps_holdings_) {
@@ -106,6 +105,9 @@ void Resources::on(const ResourceMessage& event) {
   if (phase_ == Phase::silent) return;
   const Message& message = *event.message;
   const auto type = message.type();
+  if (type == "sys_cleanup") return on_cleanup(message);
+  if (type == "sys_maintenance") return on_maintenance(message);
+  if (type == "hb_takeover" && event.source == self_) return on_own_takeover(message);
   if (type == "ask_resources") return on_ask_resources(event.source, message);
   if (event.source == self_) return;  // what we sent has been acted on
   if (event.source.value >= peers_.size()) return;
@@ -125,6 +127,10 @@ void Resources::on(const RunnerReady& event) {
 
 void Resources::on(const AddressLost& event) {
   if (event.group.value >= groups_.size()) return;
+  if (upkeep_.on) {
+    return log(LogLevel::warn, "{}: {}; left so in maintenance",
+               key(event.group), event.text);
+  }
   log(LogLevel::error, "{}: {}; starting it again", key(event.group), event.text);
   runs_.verify(now_, event.group, *sink_);
 }
@@ -158,10 +164,10 @@ void Resources::settle_once() {
   if (phase_ != Phase::stable) return;
   check_peers();
   check_doubt();
-  plan_pulls();
+  if (!upkeep_.on) plan_pulls();
   take_orphans();
   progress_standby();
-  if (!stop_asked_) {
+  if (!stop_asked_ && !upkeep_.on) {
     plan_path_moves();
     plan_hand_over();
     plan_failback();
@@ -179,11 +185,8 @@ void Resources::on_outcome(const GroupOutcome& outcome) {
       entry.handed_over = false;
       return;
     case GroupOutcome::Kind::start_failed:
-      entry.failed = true;
-      entry.retry_at = now_.instant + failed_retry_pause;
-      paths_.condemn(now_.instant, group);
-      return log(LogLevel::crit, "{}: does not start on this node; leaving it to another one",
-                 key(group));
+      lost(group);
+      return paths_.condemn(now_.instant, group);
     case GroupOutcome::Kind::stopped:
       entry.leftover = false;
       if (entry.wanted_by != no_node) answer_ip_request(group, "yes");
@@ -212,7 +215,7 @@ void Resources::become_stable() {
     log(LogLevel::info, resource_text::no_local,
         "/usr/share/heartbeat/ResourceManager listkeys " + name(self_));
   }
-  if (is_plain_legacy()) pull_own();
+  if (is_plain_legacy() && !upkeep_.on) pull_own();
   for (const NodeId node : placement_.nodes()) check_conflicts(node);
   each(held(), [&](GroupId group) {
     auto& entry = book(group);

@@ -39,6 +39,10 @@ inline constexpr Duration announcement_patience = std::chrono::seconds{10};
 ///                       `sys_moving` KEY: released here, on their way to the taker of our standby
 ///                       `sys_failed` KEY: would not start here
 ///                       `sys_nopath` KEY: this node's way to their users does not work
+///                       `sys_unknown` KEY: of the held ones, a stop did not go through
+///                       `sys_blocked` KEY: not started here until people clear it
+///                       `sys_stays`  KEY: failed here, and nobody else may take it
+///                       `sys_upkeep` NUMBER:on|off: maintenance of the whole cluster; highest wins
 ///                       `sys_ask`    1: please answer with a `resource`
 ///                       `sys_to`, `sys_from`  the partner of a move that we are giving, taking
 ///                       `sys_yield`  KEY: held, but given up to whoever has it as well
@@ -51,7 +55,13 @@ inline constexpr Duration announcement_patience = std::chrono::seconds{10};
 ///
 /// A failed start is tried once more, then the group is stopped, marked failed and left to the next
 /// node (with a 3.0.6 peer: by a standby of its set, once). If it failed everywhere, the first node
-/// in line tries again every 30 s: it is never silently nowhere (W1).
+/// in line tries again every 30 s: it is never silently nowhere (W1). GroupPolicy sets the numbers
+/// and may forbid the move, or end the tries until people have cleared the failure.
+///
+/// A group that would not stop is never announced as released. If its node dies in that state, it
+/// is started nowhere until fencing, people (cleanup) or the node itself say that it runs no more.
+///
+/// In maintenance nothing is started, moved or monitored; what is under way comes to its end.
 class Resources {
  public:
   /// The arguments are kept by reference.
@@ -88,6 +98,8 @@ class Resources {
     Holding booked = Holding::none;
     GroupSet held, moving, failed;
     GroupSet no_path;        ///< its way to their users does not work
+    GroupSet unknown;        ///< of the held ones: a stop did not go through
+    GroupSet blocked, stays; ///< not started there; nor anywhere else
     std::vector<std::uint64_t> epochs;  ///< of what is held, by GroupId; empty from 3.0.6
     GroupSet before_death;
     GroupSet conflicts;      ///< held by both of us, and told
@@ -105,11 +117,28 @@ class Resources {
   /// Added to the epoch of a group that is starting.
   static constexpr std::uint64_t starting_mark = std::uint64_t{1} << 60;
 
+  /// Whether maintenance is on; each change of it anywhere has a number of its own.
+  struct Upkeep {
+    std::uint64_t epoch = 0;
+    bool on = false;
+    bool operator==(const Upkeep&) const = default;
+  };
+  /// What is above could overflow ours.
+  static constexpr std::uint64_t highest_upkeep = (std::uint64_t{1} << 60) - 1;
+  /// The last order of people that had a number, and what became of it.
+  struct Order {
+    std::uint64_t number = 0;
+    OrderResult result = OrderResult::none;
+    std::string text;
+  };
+
   struct Announcement {
     Holding booked{};
     bool stable = false;
     bool leaving = false;
     GroupSet held, moving, failed, starting, yields, no_path;
+    GroupSet unknown, blocked, stays;
+    Upkeep upkeep;
     NodeId gives_to = no_node, takes_from = no_node;
     bool operator==(const Announcement&) const = default;
   };
@@ -123,6 +152,10 @@ class Resources {
     bool handed_over = false;      ///< given to a 3.0.6 peer because it failed here
     bool contested = false;        ///< somebody else announced it too, and will release it
     bool leftover = false;         ///< found running when we came
+    bool blocked = false;          ///< failed too often here, or is to stay failed
+    NodeId withheld_by = no_node;  ///< a dead node that may still run it
+    std::uint32_t losses = 0;      ///< how often it was given up here because it failed
+    Instant lost_at{};
     Instant retry_at{};            ///< a failed one may be tried again
     Instant pull_again = never;    ///< legacy: asked for by ip-request
     NodeId wanted_by = no_node;    ///< legacy: to be released for that node's ip-request
@@ -186,6 +219,27 @@ class Resources {
   void follow_conflicts(const GroupSet& claimed);
   void save_path(GroupId group, Continuity::Group& row) const;
   void remember_path(GroupId group, const Continuity::Group& row, Instant saved_at);
+
+  // what fails, maintenance, orders of people (resources_faults.cpp)
+  void lost(GroupId group);
+  [[nodiscard]] bool stays_failed(GroupId group) const;
+  [[nodiscard]] bool is_blocked(NodeId node, GroupId group) const;
+  void withhold(NodeId node, const GroupSet& groups);
+  void release_withheld(NodeId node);
+  void set_maintenance(bool on, std::uint64_t epoch);
+  void read_upkeep(std::string_view said);
+  void read_faults(Peer& who, NodeId node, const Message& message);
+  void add_faults(Message& message, const Announcement& present) const;
+  void announce_faults(Announcement& present) const;
+  void fill_faults(Snapshot& snapshot) const;
+  void note_order(const Message& order, OrderResult result, std::string_view text);
+  void on_cleanup(const Message& order);
+  void on_maintenance(const Message& order);
+  void on_own_ask(Holding set, const Message& order);
+  void on_own_takeover(const Message& order);
+  void save_faults(Continuity& into) const;
+  void remember_faults(const Continuity& memory, const ContinuityMap& map);
+  void inherit_faults(const Continuity& past);
 
   // after a crash (resources_continuity.cpp)
   void remember(const Continuity& memory);
@@ -274,7 +328,8 @@ class Resources {
   [[nodiscard]] NodeId home(GroupId group) const { return groups_[group.value].home; }
   template <class... Args>
   void log(LogLevel level, fmt::format_string<Args...> text, Args&&... args) {
-    sink_->log(level, fmt::format(text, std::forward<Args>(args)...));
+    last_line_ = fmt::format(text, std::forward<Args>(args)...);
+    sink_->log(level, last_line_);
   }
   /// Calls act(GroupId) for each group of the set.
   template <class Act>
@@ -303,6 +358,9 @@ class Resources {
   Instant failback_at_{};
   Doubt doubt_;
   bool anew_ = false;              ///< after the release a new generation begins
+  Upkeep upkeep_;
+  Order order_;
+  std::string last_line_;          ///< logged last: what who gave an order is told
   bool stop_asked_ = false;
   bool goes_on_ = false;           ///< remembers the life of a master that crashed
   bool was_heard_ = false;         ///< communication was reached: the peers count on us

@@ -30,6 +30,7 @@ void Resources::save(Continuity& into) const {
   into.took = byte(took_);
   into.acquiring_own = byte(acquiring_own_);
   into.taking_from = {};
+  save_faults(into);
   for (std::size_t i = 0; i < peers_.size(); ++i) {
     const Peer& who = peers_[i];
     Continuity::Node& row = into.nodes[i];
@@ -127,6 +128,7 @@ void Resources::remember(const Continuity& memory) {
       who.before_death.set(group.value, has_bit(row.held_before_death, n));
     }
   }
+  remember_faults(memory, map);
   standby_.state = memory.standby_state;
   standby_.partner = map.node(memory.standby_partner);
   standby_.set = memory.standby_set;
@@ -143,7 +145,7 @@ void Resources::go_on() {
     if (node == self_ || !is_live(node) || peer(node).announced || peer(node).gone) continue;
     peer(node).patience = now_.instant + resource_limits::announcement_patience;
   }
-  each(held(), [&](GroupId group) { runs_.verify(now_, group, *sink_); });
+  if (!upkeep_.on) each(held(), [&](GroupId group) { runs_.verify(now_, group, *sink_); });
   each(local_ | foreign_, [&](GroupId group) {
     if (conflicts_.stands(group)) conflicts_.remember(now_.instant, group);  // asked for anew
   });

@@ -54,6 +54,9 @@ void Resources::on_ip_request(NodeId node, const Message& message) {
     return log(LogLevel::warn, "ip-request of node {} for {}: no such group in haresources here",
                name(node), message.text_or_empty("ipaddr"));
   }
+  if (upkeep_.on && runs_.may_run(*group)) {
+    return log(LogLevel::warn, resource_text::not_in_maintenance, "ip-request of " + name(node));
+  }
   book(*group).wanted_by = node;
   if (!runs_.may_run(*group)) return answer_ip_request(*group, "no");
   book(*group).failback_due = false;

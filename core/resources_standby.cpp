@@ -35,8 +35,16 @@ void Resources::on_ask_resources(NodeId node, const Message& message) {
                "ask_resources of node {}: rsc_hold={} is not all, local or foreign", name(node),
                message.text_or_empty("rsc_hold"));
   }
-  if (is_legacy()) return log(LogLevel::info, resource_text::only_nice);
+  if (is_legacy()) {
+    log(LogLevel::info, resource_text::only_nice);
+    return note_order(message, OrderResult::refused, resource_text::only_nice);
+  }
   if (!ours && is_outdated(node, message)) return;
+  if (info == "me" && ours) return on_own_ask(*said, message);
+  if (info == "me" && upkeep_.on) {
+    if (is_ours(node)) send_ask("not", node);
+    return log(LogLevel::warn, resource_text::not_in_maintenance, "Standby of " + name(node));
+  }
   if (info == "me") return asked_here(node, *said, message);
 
   const auto act = standby_act(standby_.state, info, StandbySender::other);
@@ -135,7 +143,9 @@ void Resources::giving() {
   peer(standby_.partner).stable = false;
   standby_.groups &= held();
   each(standby_.groups, [&](GroupId group) {
-    if (book(group).contested) standby_.groups.reset(group.value);
+    const bool unwanted = is_ours(standby_.partner) && is_blocked(standby_.partner, group);
+    if (unwanted) log(LogLevel::warn, resource_text::kept_here, key(group), name(standby_.partner));
+    if (book(group).contested || unwanted) standby_.groups.reset(group.value);
   });
   each(standby_.groups, [&](GroupId group) { runs_.stop(now_, group, *sink_); });
 }
@@ -348,6 +358,9 @@ void Resources::plan_standby(Holding set) {
 void Resources::on_hb_takeover(NodeId node, const Message& message) {
   if (phase_ != Phase::stable || stop_asked_) return;
   if (is_legacy()) return log(LogLevel::info, resource_text::only_nice);
+  if (upkeep_.on) {
+    return log(LogLevel::warn, resource_text::not_in_maintenance, "hb_takeover of " + name(node));
+  }
   const auto wanted = message.text_or_empty("rsc_hold");
   Holding set = Holding::all;
   if (wanted == "local" || wanted == "failback") {
@@ -386,6 +399,7 @@ void Resources::plan_hand_over() {
   if (standby_.state != StandbyState::none || now_.instant < failback_at_) return;
   for (std::size_t i = 0; i < books_.size(); ++i) {
     if (!books_[i].failed || books_[i].handed_over || peer(other).held.test(i)) continue;
+    if (stays_failed(GroupId{static_cast<std::uint16_t>(i)})) continue;
     const Holding set = local_.test(i) ? Holding::local : Holding::foreign;
     GroupSet groups = set_of(set, self_);
     return add_move({other, set, groups, now_.instant + standby_limits::phase});

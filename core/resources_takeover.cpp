@@ -23,6 +23,7 @@ void Resources::on(const NodeDied& event) {
   const bool empty_handed =
       event.heard &&
       (who.gone || (!is_legacy() && who.announced && before.none() && who.booked == Holding::none));
+  withhold(node, who.unknown);
   who = Peer{};
   who.gone = true;
   who.before_death = before;
@@ -98,6 +99,7 @@ void Resources::on(const NodeReturned& event) {
 
 /// The one rule: nobody claims it, and we are the first in line.
 void Resources::take_orphans() {
+  if (upkeep_.on) return;
   if (is_alone()) duty_ = {.local = true, .foreign = true};
   GroupSet claimed;
   NodeSet candidates;
@@ -118,19 +120,24 @@ void Resources::take_orphans() {
     auto& entry = book(group);
     if (runs_.may_run(group) || entry.pull_again != never) return;
     if (conflicts_.stands(group)) return;
+    if (entry.withheld_by != no_node) return;
     const NodeId owner = home(group);
     // A live 3.0.6 node takes its own groups, and nothing else can make it take one.
     const bool reserved = is_live(owner) && !peer(owner).gone && !peer(owner).leaving &&
                           (is_awaited(owner) || !is_ours(owner));
     if (reserved) return;
-    NodeSet able = candidates;
+    NodeSet willing = candidates;
+    for (const NodeId node : placement_.nodes()) {
+      if (is_blocked(node, group)) willing.reset(node.value);
+    }
+    NodeSet able = willing;
     for (const NodeId node : placement_.nodes()) {
       const bool failed = node == self_ ? entry.failed : peer(node).failed.test(group.value);
       if (failed || no_path(node).test(group.value)) able.reset(node.value);
     }
     NodeId taker = placement_.taker(owner, able);
     if (taker == no_node && now_.instant >= entry.retry_at) {
-      taker = placement_.taker(owner, candidates);
+      taker = placement_.taker(owner, willing);
     }
     if (taker == self_) take(group);
   });
@@ -141,7 +148,7 @@ void Resources::take(GroupId group) {
   entry.highest = std::max(entry.highest, entry.epoch) + 1;
   entry.epoch = entry.highest;
   entry.failback_due = home(group) != self_;
-  entry.failed = false;
+  entry.failed = entry.blocked = false;
   entry.contested = false;
   entry.wanted_by = no_node;
   needs_failback_ = needs_failback_ || entry.failback_due;
@@ -177,6 +184,8 @@ void Resources::check_peers() {
   for (const NodeId node : placement_.nodes()) {
     auto& who = peer(node);
     if (!who.announced && is_ours(node) && now_.instant >= who.patience) {
+      withhold(node, who.unknown);
+      who.unknown.reset();
       who.held.reset();  // it restarted, and is not coming up
       who.moving.reset();
     }

@@ -29,7 +29,7 @@ GroupSet Resources::claims(NodeId node) const {
   if (node == self_ || who.gone) return {};
   // habit: in legacy mode nobody says what it holds; a live node has its own groups
   if (is_plain_legacy()) return set_of(Holding::local, node);
-  return who.held | who.moving;
+  return who.held | who.moving | who.stays;
 }
 
 std::uint64_t Resources::epoch(GroupId group) const {
@@ -100,6 +100,7 @@ void Resources::fill(Snapshot& snapshot) const {
       if (claims(node).test(i)) row.owner = node;
     }
   }
+  fill_faults(snapshot);
   for (const NodeId node : placement_.nodes()) {
     snapshot.nodes[node.value].holding = node == self_ ? snapshot.holding : peer(node).booked;
   }

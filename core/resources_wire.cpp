@@ -132,9 +132,11 @@ void Resources::read_holdings(Peer& who, NodeId node, const Message& message) {
     who.failed = parse_keys(message.text_or_empty("sys_failed"));
     who.yields = parse_keys(message.text_or_empty("sys_yield"));
     who.no_path = parse_keys(message.text_or_empty("sys_nopath"));
+    read_faults(who, node, message);
     who.gives_to = config_.node(message.text_or_empty("sys_to")).value_or(no_node);
     who.takes_from = config_.node(message.text_or_empty("sys_from")).value_or(no_node);
   } else if (!is_ours(node) && !who.leaving) {
+    release_withheld(node);
     // A 3.0.6 node that leaves says "none" before it releases (W2): believed at its shutdone.
     who.held = who.booked == Holding::none ? GroupSet{} : set_of(who.booked, node);
   }
@@ -289,6 +291,7 @@ void Resources::add_holdings(Message& message, const Announcement& present) cons
   if (present.failed.any()) message.add("sys_failed", key_list(present.failed));
   if (present.yields.any()) message.add("sys_yield", key_list(present.yields));
   if (present.no_path.any()) message.add("sys_nopath", key_list(present.no_path));
+  add_faults(message, present);
   if (present.gives_to != no_node) message.add("sys_to", name(present.gives_to));
   if (present.takes_from != no_node) message.add("sys_from", name(present.takes_from));
 }
@@ -351,6 +354,7 @@ Resources::Announcement Resources::announcement() const {
     present.failed.set(i, books_[i].failed);
     present.starting.set(i, runs_.is_coming(group));
   }
+  announce_faults(present);
   return present;
 }
 

@@ -27,6 +27,10 @@ enum class Holding : std::uint8_t { none, local, foreign, all, transition };
 enum class GroupState : std::uint8_t { stopped, starting, running, stopping, failed, unknown };
 [[nodiscard]] std::string_view name_of(GroupState state);
 
+/// What became of an order given on this node (hb_standby, hb_takeover, cl_status cleanup and
+/// maintenance); begun: it was accepted, and its end is seen in the groups.
+enum class OrderResult : std::uint8_t { none, begun, refused };
+
 /// A name cut to its room and NUL-terminated; the old limit of 100 bytes always fits.
 template <std::size_t Size>
 struct FixedText {
@@ -66,7 +70,10 @@ struct GroupRow {
   FixedText<100> key;
   NodeId home{}, owner{no_node};
   GroupState state{};                ///< on this node
-  std::uint32_t failures = 0;
+  std::uint8_t blocked = 0;          ///< not started here until `cl_status cleanup`
+  NodeId withheld_by{no_node};       ///< may still run on that dead node, so it is not started
+  std::uint32_t failures = 0;        ///< on this node, forgotten by a cleanup
+  std::array<std::uint64_t, (limits::nodes + 63) / 64> failed_on{};  ///< nodes, this one included
   std::int64_t since_ns = 0;
 };
 
@@ -77,6 +84,10 @@ struct Snapshot {
   std::uint16_t node_count = 0, link_count = 0, group_count = 0;
   Holding holding{};                 ///< rscstatus
   std::uint8_t clients_paused = 0;
+  std::uint8_t maintenance = 0;      ///< nothing is moved, started or monitored
+  OrderResult order_result{};
+  FixedText<118> order_text;         ///< what became of it, for people
+  std::uint64_t order = 0;           ///< the last order of this node that had a number
   Generation generation{};
   Seqno next_seqno{};
   std::array<NodeRow, limits::nodes> nodes{};

@@ -40,4 +40,13 @@ core::Duration hang_after(const core::Config& config) {
   return std::max({config.deadtime / 2, config.keepalive + config.keepalive / 2, shortest_hang});
 }
 
+std::shared_ptr<const core::Continuity> last_memory(const std::string& path,
+                                                    std::string_view boot, core::Instant now) {
+  const auto board = ipc::BoardReader::open(path);
+  if (!board || boot.empty() || board->testament().boot != boot) return {};
+  auto memory = board->memory();
+  if (!memory || !core::check(*memory, now)) return {};
+  return memory;
+}
+
 }  // namespace hb::master

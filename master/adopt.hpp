@@ -37,4 +37,10 @@ enum class Succession : std::uint8_t {
 /// enough for the next one to be heard before the peers' verdict.
 [[nodiscard]] core::Duration hang_after(const core::Config& config);
 
+/// What the image before us knew at its orderly end, on the board at `path`; null if nothing
+/// that makes sense, of this boot.
+[[nodiscard]] std::shared_ptr<const core::Continuity> last_memory(const std::string& path,
+                                                                  std::string_view boot,
+                                                                  core::Instant now);
+
 }  // namespace hb::master

@@ -1,7 +1,8 @@
-// config_files: ha.cf, haresources, authkeys and nodeinfo from disk to a checked configuration
+// config_files: ha.cf, haresources and its options, authkeys, nodeinfo: from disk, checked
 #include "master/config_files.hpp"
 
 #include "core/config_text.hpp"
+#include "core/resource_options.hpp"
 #include "master/host_facts.hpp"
 #include "os/file.hpp"
 #include "os/log.hpp"
@@ -106,6 +107,19 @@ void load_haresources(const std::string& folder, LoadedConfig& loaded) {
   append(loaded.findings, std::move(parsed.findings));
 }
 
+/// Optional: what 3.0.6 does not know stands in a file of its own.
+void load_resource_options(const std::string& folder, LoadedConfig& loaded) {
+  if (!loaded.config.manages_resources || any_error(loaded.findings)) return;
+  const auto file = read_file(path_of(folder, "haresources.options"));
+  if (!file) {
+    if (file.error().os_error == ENOENT) return;
+    loaded.os_error = file.error().os_error;
+    loaded.findings.push_back(unusable("haresources.options", file.error(), {}));
+    return;
+  }
+  append(loaded.findings, core::apply_resource_options(*file, loaded.groups));
+}
+
 /// habit: group-read and other-read are fatal, nothing else is looked at; ours warns of the rest.
 void check_mode(const std::string& path, std::vector<Finding>& findings) {
   struct stat about {};
@@ -182,6 +196,7 @@ LoadedConfig load_config(const std::string& folder) {
   loaded.keys = std::move(keys.keys);
   append(loaded.findings, std::move(keys.findings));
   if (good) load_haresources(folder, loaded);
+  if (good) load_resource_options(folder, loaded);
   return loaded;
 }
 

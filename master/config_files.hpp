@@ -1,4 +1,4 @@
-// config_files: ha.cf, haresources, authkeys and nodeinfo from disk to a checked configuration
+// config_files: ha.cf, haresources and its options, authkeys, nodeinfo: from disk, checked
 #pragma once
 
 #include "core/authkeys.hpp"
@@ -26,7 +26,8 @@ struct LoadedConfig {
 };
 
 /// Reads and checks all files of `folder` in the order of 3.0.6 (configuration §1): ha.cf, then
-/// authkeys, then haresources, which is left out if ha.cf has errors, since it names its nodes.
+/// authkeys, then haresources, which is left out if ha.cf has errors, as it names its nodes, then
+/// haresources.options, if there is one, which names what haresources has.
 /// Reads no more than 1 MiB a file, regular files only. Errors are findings.
 [[nodiscard]] LoadedConfig load_config(const std::string& folder);
 

@@ -213,6 +213,7 @@ core::Result<void> Master::succeed(const core::Now& now) {
           "released, and the other nodes take it. Look at {} for the cause, then start heartbeat",
           ipc::remembered_crashes, setup_.loaded.config.logfile)};
   }
+  if (setup_.resumed) past_ = last_memory(os::paths::board, boot, now.instant);
   auto board = ipc::Board::create(os::paths::board);
   if (!board) return std::move(board).error();
   board_ = std::move(*board);
@@ -239,6 +240,7 @@ core::Result<void> Master::make_engine(const core::Now& now) {
   engine.hooks = hook_names(os::paths::rc_dir);
   if (!setup_.held.empty()) engine.inheritance.held = core::holding(setup_.held);
   engine.inheritance.running_keys = setup_.running;
+  engine.inheritance.past = past_;
   if (estate_) {
     engine.identity.first_seqno = estate_->memory->next_seqno;
     engine.inheritance.memory = estate_->memory;
@@ -646,7 +648,8 @@ void Master::carry_out(const core::RunAction& action) {
   scratch_.add("script", resource.script);
   for (const std::string& argument : resource.arguments) scratch_.add("arg", argument);
   scratch_.add("op", core::name_of(action.operation));
-  scratch_.add_decimal("timeout", 0);
+  const auto timeout = std::chrono::ceil<std::chrono::milliseconds>(action.timeout);
+  scratch_.add_decimal("timeout", static_cast<std::uint64_t>(timeout.count()));
   push(supervisor_->find(ipc::Role::runner), ipc::RecordType::run_action, scratch_);
 }
 
@@ -831,6 +834,7 @@ void Master::configure_runner(Child& child) {
   scratch_.add("workdir", os::paths::workdir);
   scratch_.add("state_dir", os::paths::state_dir);
   scratch_.add("ledger", os::paths::ledger);
+  scratch_.add("outcomes", os::paths::outcomes);
   scratch_.add("logfile", config.logfile);
   scratch_.add("debugfile", config.debugfile);
   scratch_.add_decimal("deadtime", static_cast<std::uint64_t>(
@@ -911,7 +915,9 @@ void Master::tell_no_successor() {
 
 void Master::reload() {
   const auto found = file_times();
-  const bool config_changed = found.config != times_.config;
+  const bool config_changed = found.config != times_.config ||
+                              found.resources != times_.resources ||
+                              found.options != times_.options;
   const bool keys_changed = found.keys != times_.keys;
   times_ = found;
   if (config_changed) {
@@ -955,7 +961,8 @@ Master::FileTimes Master::file_times() {
     if (::stat(path.c_str(), &info) != 0) return std::pair<std::int64_t, std::int64_t>{};
     return std::pair<std::int64_t, std::int64_t>{info.st_mtim.tv_sec, info.st_mtim.tv_nsec};
   };
-  return {changed("ha.cf"), changed("authkeys")};
+  return {changed("ha.cf"), changed("haresources"), changed("haresources.options"),
+          changed("authkeys")};
 }
 
 }  // namespace hb::master

@@ -103,7 +103,8 @@ class Master {
   void tell_no_successor();
   void reload();
   struct FileTimes {
-    std::pair<std::int64_t, std::int64_t> config, keys;  ///< seconds, nanoseconds
+    using Time = std::pair<std::int64_t, std::int64_t>;  ///< seconds, nanoseconds; zero: no file
+    Time config, resources, options, keys;
   };
   [[nodiscard]] static FileTimes file_times();
 
@@ -114,6 +115,7 @@ class Master {
   std::unique_ptr<Supervisor> supervisor_;
   std::unique_ptr<core::Engine> engine_;
   std::optional<Estate> estate_;  ///< of a master that died just now, and that we follow
+  std::shared_ptr<const core::Continuity> past_;  ///< what the image before us knew at its end
   std::optional<ipc::Board> board_;
   std::vector<OpenLink> links_;
   std::vector<core::Instant> link_retry_;

@@ -23,6 +23,7 @@ inline constexpr const char* pid_file = "/run/heartbeat.pid";
 // In /run itself: /run/heartbeat belongs to hacluster, who could swap them (design §2).
 inline constexpr const char* board = "/run/heartbeat.board";
 inline constexpr const char* ledger = "/run/heartbeat.ledger";
+inline constexpr const char* outcomes = "/run/heartbeat.outcomes";
 inline constexpr const char* runner_socket = "/run/heartbeat.runner";
 
 }  // namespace hb::os::paths

@@ -4,6 +4,7 @@
 #include "core/groups.hpp"
 #include "core/resource_log_text.hpp"
 #include "os/clock.hpp"
+#include "os/file.hpp"
 
 #include <fmt/core.h>
 
@@ -27,6 +28,8 @@ using core::Operation;
 
 /// The shell's answer to a program that cannot be executed; reported like one that ran and failed.
 constexpr int cannot_execute = 126;
+/// As the debug log, which has the whole output.
+constexpr mode_t readable_by_all = 0644;
 
 std::string command_line(const ActionRequest& request, const std::string& path) {
   std::string words;
@@ -44,6 +47,18 @@ void keep_last(std::string& text, std::size_t limit) {
 std::string without_nul(std::string text) {
   std::ranges::replace(text, '\0', ' ');
   return text;
+}
+
+/// Our own lines go to the same debug log.
+std::string without_our_lines(std::string_view output) {
+  std::string kept;
+  while (!output.empty()) {
+    const auto end = std::min(output.find('\n'), output.size());
+    const std::string_view line = output.substr(0, end);
+    if (line.find(" heartbeat: [") == line.npos) kept.append(line).append("\n");
+    output.remove_prefix(std::min(end + 1, output.size()));
+  }
+  return kept;
 }
 
 std::optional<Operation> operation_of(std::string_view name) {
@@ -78,7 +93,12 @@ core::Result<ActionRequest> action_of(const core::Message& message) {
 }
 
 Actions::Actions(Surroundings& surroundings, Ledger& ledger, Done done)
-    : surroundings_(surroundings), ledger_(ledger), done_(std::move(done)) {}
+    : surroundings_(surroundings), ledger_(ledger), done_(std::move(done)) {
+  // What an earlier runner saw is of interest still.
+  if (auto known = ipc::read_outcomes(surroundings_.settings.outcomes)) {
+    outcomes_ = std::move(*known);
+  }
+}
 
 Actions::~Actions() {
   for (Running& running : running_) {
@@ -358,7 +378,8 @@ void Actions::ended(Place place) {
   if (running.request.operation != Operation::status)
     running.output = LogFiles::since(running.mark, core::limits::script_output_bytes);
   ActionReport report{running.request.ticket, ActionEnd::exited, end->code,
-                      without_nul(std::move(running.output))};
+                      without_nul(std::move(running.output)),
+                      os::instant_now() - running.started};
   if (end->how == ProcessEnd::How::signaled) report.end = ActionEnd::signaled;
   if (running.timed_out) report.end = ActionEnd::timed_out;
   const bool is_failed = report.end != ActionEnd::exited || report.code != 0;
@@ -391,6 +412,7 @@ void Actions::keep_late_pipe(os::Fd pipe) {
 
 void Actions::finish(const ActionRequest& request, ActionReport report) {
   note_end(request, report);
+  note_outcome(request, report);
   done_(request, report);
 }
 
@@ -440,7 +462,23 @@ void Actions::note_end(const ActionRequest& request, const ActionReport& report)
   }
 }
 
+/// For people: what cl_status resources shows.
+void Actions::note_outcome(const ActionRequest& request, const ActionReport& report) {
+  std::string script = request.script;
+  for (const std::string& argument : request.arguments) script += "::" + argument;
+  outcomes_.note({request.key, request.resource, std::move(script), request.operation, report.end,
+                  report.code,
+                  static_cast<std::uint64_t>(report.took / std::chrono::milliseconds{1}),
+                  os::now().wall.time_since_epoch().count(), without_our_lines(report.output)});
+  are_outcomes_unsaved_ = !surroundings_.settings.outcomes.empty();
+}
+
 void Actions::save() {
+  if (std::exchange(are_outcomes_unsaved_, false)) {
+    const auto written = os::write_atomically(surroundings_.settings.outcomes, outcomes_.encode(),
+                                              readable_by_all);
+    if (!written) surroundings_.log(LogLevel::warn, written.error().text);
+  }
   if (!is_unsaved_) return;
   is_unsaved_ = false;
   if (const auto saved = ledger_.save(); !saved)

@@ -2,6 +2,7 @@
 #pragma once
 
 #include "core/engine_io.hpp"
+#include "ipc/outcomes.hpp"
 #include "status/ledger.hpp"
 #include "status/script.hpp"
 #include "status/surroundings.hpp"
@@ -50,6 +51,7 @@ struct ActionReport {
   core::ActionEnd end = core::ActionEnd::missing;
   int code = 0;
   std::string output;  ///< at most core::limits::script_output_bytes, the last ones
+  core::Duration took{};
 };
 
 /// Each action is one process group; many run at once. An action has ended when the script itself
@@ -114,6 +116,7 @@ class Actions {
   void finish(const ActionRequest& request, ActionReport report);
   void note_start(const ActionRequest& request);
   void note_end(const ActionRequest& request, const ActionReport& report);
+  void note_outcome(const ActionRequest& request, const ActionReport& report);
   void end_softly(Running& running, core::Instant now);
   void end_softly(Stray& stray, core::Instant now);
   void stray_ended(std::list<Stray>::iterator stray);
@@ -127,6 +130,8 @@ class Actions {
   std::list<Stray> strays_;
   std::deque<os::Fd> late_pipes_;
   bool is_unsaved_ = false;
+  ipc::Outcomes outcomes_;
+  bool are_outcomes_unsaved_ = false;
 };
 
 }  // namespace hb::status

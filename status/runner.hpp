@@ -10,8 +10,8 @@ namespace hb::status {
 /// From the master (repeated fields marked *; numbers decimal):
 ///   runner_config  `env`* NAME=value: the whole environment of scripts; `path`* folders searched
 ///                  for resource scripts in order; `rc_dir`, `harc`; `workdir`; `state_dir` for
-///                  persist; `ledger`; `logfile`, `debugfile` ("" = none); `deadtime` ms; `node`;
-///                  `board`, `hang_after` ms: a master without a turn there for so long hangs;
+///                  persist; `ledger`; `outcomes`, `logfile`, `debugfile` ("" = none); `node`;
+///                  `deadtime` ms; `board`, `hang_after` ms: a master without a turn there hangs;
 ///                  `announce` ms between announcements of held addresses (0: only at events);
 ///                  `successor`, `successor_arg`*: program of a new master, should this one die.
 ///                  May come again (reload): replaces the earlier one.

@@ -22,6 +22,7 @@ core::Result<RunnerSettings> settings_of(const core::Message& config) {
   settings.workdir = config.text_or_empty("workdir");
   settings.state_dir = config.text_or_empty("state_dir");
   settings.ledger = config.text_or_empty("ledger");
+  settings.outcomes = config.text_or_empty("outcomes");
   settings.logfile = config.text_or_empty("logfile");
   settings.debugfile = config.text_or_empty("debugfile");
   settings.node = config.text_or_empty("node");

@@ -22,7 +22,7 @@ struct RunnerSettings {
   std::vector<std::string> path;         ///< folders of resource scripts, in order
   std::string successor;                 ///< program of a new master; "": somebody else starts it
   std::vector<std::string> successor_arguments;
-  std::string rc_dir, harc, workdir, state_dir, ledger, logfile, debugfile, node;
+  std::string rc_dir, harc, workdir, state_dir, ledger, outcomes, logfile, debugfile, node;
   core::Duration deadtime{};
   std::string board;                     ///< where the master counts its turns
   core::Duration hang_after{};           ///< without a turn for so long it hangs

@@ -16,6 +16,7 @@ constexpr Duration quiet_time = 45s;
 /// A stop that was under way when quiet came may still be: its host is started anew afterwards.
 constexpr Duration restart_check = 1s;
 constexpr Duration last_restart = 20s;
+constexpr Duration cleanup_pause = 5s;
 constexpr std::size_t link_count = 2;
 
 class Cluster {
@@ -28,7 +29,10 @@ class Cluster {
   void next_fault();
   void next_crash();
   void flap(Host& host);
+  void draw_policy(core::Group& group);
   void fault_of_host(Host& host);
+  void fault_of_group(Host& host);
+  void clean_up();
   void fault_of_network();
   void fault_of_link(std::uint64_t kind, NodeId from, NodeId to, core::LinkId link);
   void watch();
@@ -102,10 +106,29 @@ void Cluster::configure() {
     for (std::size_t r = 0; r < resources; ++r) {
       group.resources.push_back({fmt::format("Sim::{}-{}", g, r), "Sim", {fmt::format("{}", r)}});
     }
+    draw_policy(group);
     site_.groups.push_back(std::move(group));
   }
+  constexpr std::array timeouts = {Duration{}, Duration{}, Duration{3s}, Duration{8s}};
+  config.resource_timeout = timeouts[world_.random.below(timeouts.size())];
   constexpr std::array paces = {Duration{100s}, Duration{4s}, Duration{1500ms}};
   pace_ = paces[world_.random.below(paces.size())];
+}
+
+/// Half of the groups have the options of haresources.options.
+void Cluster::draw_policy(core::Group& group) {
+  if (world_.chance(500)) return;
+  core::GroupPolicy& policy = group.policy;
+  policy.start_retries = static_cast<unsigned>(world_.random.below(3));
+  policy.recoveries = static_cast<unsigned>(world_.random.below(3));
+  policy.failure_limit = static_cast<unsigned>(world_.random.below(4));
+  if (world_.chance(200)) policy.after_failure = core::AfterFailure::stay;
+  const bool monitored = world_.chance(700);
+  for (core::Resource& each : group.resources) {
+    if (monitored) each.policy.monitor = world_.between(1s, 4s);
+    if (world_.chance(300)) each.policy.start_timeout = world_.between(2s, 5s);
+    if (world_.chance(300)) each.policy.stop_timeout = world_.between(2s, 5s);
+  }
 }
 
 void Cluster::watch() {
@@ -116,11 +139,14 @@ void Cluster::watch() {
 
 void Cluster::fault_of_host(Host& host) {
   if (!host.is_on()) return host.power_on();
-  switch (world_.random.below(16)) {
+  switch (world_.random.below(19)) {
     case 15: {
       host.set_service_link(false);
       return later(100ms, 12s, [&host] { host.set_service_link(true); });
     }
+    case 16:
+    case 17:
+    case 18: return fault_of_group(host);
     case 13: return host.crash_master(Host::Crash::soon);
     case 14: return host.crash_master(Host::Crash::when_busy);
     case 12: return host.replace_master();
@@ -158,6 +184,34 @@ void Cluster::fault_of_host(Host& host) {
   } else {
     host.command(fmt::format("t=hb_takeover rsc_hold={}", set));
   }
+}
+
+/// A resource that dies, one that does not stop, and people who clear failures or forbid moves.
+void Cluster::fault_of_group(Host& host) {
+  const core::GroupId group{static_cast<std::uint16_t>(world_.random.below(site_.groups.size()))};
+  switch (world_.random.below(4)) {
+    case 0: return host.lose_resource(group);
+    case 1: {
+      host.jam(group, world_.between(2s, 20s));
+      if (world_.chance(500)) host.terminate();
+      return;
+    }
+    case 2:
+      return host.command("t=sys_cleanup key=" + site_.groups[group.value].key());
+    default: {
+      host.command("t=sys_maintenance state=on");
+      return later(1s, 6s, [this] { any_host().command("t=sys_maintenance state=off"); });
+    }
+  }
+}
+
+/// What only people clear: at the end of the faults somebody does.
+void Cluster::clean_up() {
+  for (const auto& host : hosts_) {
+    host->command("t=sys_maintenance state=off");
+    for (const core::Group& group : site_.groups) host->command("t=sys_cleanup key=" + group.key());
+  }
+  if (world_.now < quiet_at_ + last_restart) world_.after(cleanup_pause, [this] { clean_up(); });
 }
 
 void Cluster::fault_of_link(std::uint64_t kind, NodeId from, NodeId to, core::LinkId link) {
@@ -243,6 +297,7 @@ void Cluster::next_fault() {
 
 void Cluster::restart_stopped() {
   for (const auto& host : hosts_) {
+    host->crash_master(Host::Crash::none);  // one that waits for a script would come late
     if (!host->has_daemon() && !host->is_between_masters()) host->power_off();
     host->power_on();
   }
@@ -286,6 +341,7 @@ Outcome Cluster::run() {
   for (const auto& host : hosts_) host->set_service_link(host->id() != site_.lame);
   invariants_->changed();
   restart_stopped();
+  clean_up();
   world_.run_until(quiet_at_ + quiet_time);
   if (world_.failure.empty()) invariants_->check_after_quiet();
   return {world_.failure, world_.hash};

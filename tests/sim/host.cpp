@@ -22,6 +22,8 @@ Host::Host(World& world, const Site& site, NodeId id, Network& network, Watcher&
   for (std::size_t g = 0; g < site.groups.size(); ++g) {
     effects_[g].assign(site.groups[g].resources.size(), 0);
   }
+  jammed_until_.resize(site.groups.size());
+  left_.resize(site.groups.size());
   heard_.resize(site.config.nodes.size());
   drift_ppm_ = static_cast<std::int64_t>(world.random.below(201)) - 100;
 }
@@ -67,6 +69,8 @@ void Host::power_off() {
   on_ = false;
   scripts_.clear();
   for (auto& group : effects_) std::ranges::fill(group, std::uint8_t{0});
+  std::ranges::fill(left_, std::uint8_t{0});
+  std::ranges::fill(jammed_until_, Instant{});
   watcher_.changed();
 }
 

@@ -57,6 +57,9 @@ class Host {
   void lose_runner();                     ///< its scripts end unseen, a new one comes soon
   void lose_address(core::GroupId group); ///< somebody removes what the guardian watches
   void set_service_link(bool works);      ///< the interface of all service addresses
+  void lose_resource(core::GroupId group);///< one that is monitored ends by itself
+  /// From now on no stop of the group goes through here, and what runs goes on running.
+  void jam(core::GroupId group, Duration length);
   void command(std::string_view text);    ///< one message for the FIFO
   void client_send(std::uint64_t number); ///< a numbered message of an API client
   /// A frame reaches our network card; `from`: who signed it, no_node if it is forged.
@@ -84,6 +87,15 @@ class Host {
   }
   /// The present runner is there to ask and to hear since then.
   [[nodiscard]] Instant runner_since() const { return runner_since_; }
+  [[nodiscard]] bool is_jammed(core::GroupId group) const {
+    return site_.faults && world_.now < jammed_until_[group.value];
+  }
+  /// The daemon has ended in good order, and this would not stop before.
+  [[nodiscard]] bool was_left(core::GroupId group) const {
+    return !engine_ && on_ && left_[group.value] != 0 && runs(group);
+  }
+  /// Since when the daemon is gone that left something running.
+  [[nodiscard]] Instant left_at() const { return left_at_; }
   [[nodiscard]] const core::Engine* engine() const { return engine_.get(); }
   [[nodiscard]] bool is_active() const;
   /// The same before the present step, whose outputs are being carried out.
@@ -128,6 +140,13 @@ class Host {
   void apply(const core::Output& output, std::uint64_t life);
   void arm();
   void run(const core::RunAction& action);
+  void check_maintenance(const core::RunAction& action);
+  /// Of the turn before: whether maintenance was on and nothing was on its way.
+  struct Before {
+    bool maintenance = false;
+    std::vector<core::GroupState> states;
+  };
+  Before before_;
   void finish(std::uint64_t serial, core::ActionEnd end, int code);
   void kill(core::Ticket ticket);
   void probe(core::GroupId group);
@@ -175,6 +194,9 @@ class Host {
   std::vector<core::Ticket> running_;
   std::vector<Script> scripts_;
   std::uint64_t last_serial_ = 0;
+  std::vector<Instant> jammed_until_;
+  std::vector<std::uint8_t> left_;
+  Instant left_at_{};
   std::vector<std::vector<std::uint8_t>> effects_;  // group, resource: really running
   struct Newest {
     std::uint64_t generation = 0, seqno = 0;

@@ -29,6 +29,7 @@ void Host::run(const core::RunAction& action) {
   }
   const std::uint64_t serial = ++last_serial_;
   scripts_.push_back({action.ticket, action.group, action.resource, action.operation, serial});
+  check_maintenance(action);
   Duration length = world_.between(1ms, 30ms);
   core::ActionEnd end = core::ActionEnd::exited;
   int code = 0;
@@ -41,6 +42,17 @@ void Host::run(const core::RunAction& action) {
     end = core::ActionEnd::signaled;
     code = 9;
     world_.probes.hit("script-hung");
+  }
+  if (action.operation == core::Operation::stop && is_jammed(action.group)) {
+    world_.probes.hit("stop-jammed");
+    code = 1;
+    if (action.timeout > Duration{}) length = 24h;
+  }
+  if (action.timeout > Duration{} && length > action.timeout) {
+    world_.probes.hit("script-timed-out");
+    length = action.timeout + world_.between(1ms, kill_delay);
+    end = core::ActionEnd::timed_out;
+    code = 15;
   }
   if (action.operation == core::Operation::start) {
     effect(action.group, action.resource) = 1;  // from now on it may run
@@ -75,6 +87,35 @@ void Host::kill(core::Ticket ticket) {
   world_.after(world_.between(1ms, kill_delay), [this, serial = found->serial] {
     finish(serial, core::ActionEnd::signaled, 9);
   });
+}
+
+/// What begins in maintenance begins against it; what had begun before comes to its end.
+void Host::check_maintenance(const core::RunAction& action) {
+  // An ip-request that is on its way comes to its end, too, and no state here shows it.
+  const bool is_legacy = site_.config.auto_failback == core::AutoFailback::legacy;
+  const bool stays_on = before_.maintenance && memory_->maintenance != 0 && !is_legacy;
+  if (!stays_on || action.operation == core::Operation::stop) return;
+  const core::GroupState state = before_.states[action.group.value];
+  if (state == core::GroupState::stopped || state == core::GroupState::failed) {
+    world_.fail("host {} begins to start group {} in maintenance", id_.value, action.group.value);
+  }
+}
+
+void Host::lose_resource(core::GroupId group) {
+  const auto& resources = site_.groups[group.value].resources;
+  const std::size_t index = world_.random.below(resources.size());
+  if (resources[index].policy.monitor == Duration{}) return;
+  if (!engine_ || !serves(group) || has_script(group)) return;
+  world_.trace("{} loses resource {} of group {}", id_.value, index, group.value);
+  world_.probes.hit("resource-lost");
+  effect(group, static_cast<std::uint16_t>(index)) = 0;
+  watcher_.changed();
+}
+
+void Host::jam(core::GroupId group, Duration length) {
+  if (!runs(group)) return;
+  world_.trace("{} cannot stop group {} for {} ms", id_.value, group.value, length / 1ms);
+  jammed_until_[group.value] = world_.now + length;
 }
 
 bool Host::runs(core::GroupId group) const {

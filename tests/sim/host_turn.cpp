@@ -105,6 +105,12 @@ void Host::turn() {
 
 void Host::step(const core::Input& input) {
   was_active_ = is_active();
+  before_.maintenance = memory_->maintenance != 0 &&
+                        memory_->standby_state == core::StandbyState::none;
+  before_.states.clear();
+  for (std::size_t g = 0; g < site_.groups.size(); ++g) {
+    before_.states.push_back(memory_->groups[g].state);
+  }
   const core::Outputs& outputs = engine_->step(local_now(), input);
   engine_->save(*memory_);  // before anything of it is seen outside
   const bool crashes = crash_ == Crash::soon || (crash_ == Crash::when_busy && !scripts_.empty());
@@ -201,7 +207,12 @@ void Host::apply(const core::Output& output, std::uint64_t life) {
     world_.trace("{} exits", id_.value);
     for (std::size_t g = 0; g < effects_.size(); ++g) {
       const core::GroupId group{static_cast<std::uint16_t>(g)};
-      if (runs(group)) {
+      const bool told = memory_->groups[g].state == core::GroupState::unknown;
+      left_[g] = runs(group) && told ? 1 : 0;
+      left_at_ = world_.now;
+      if (left_[g] != 0) {
+        world_.probes.hit("left-unknown");
+      } else if (runs(group)) {
         world_.fail("host {} left group {} running when it exited", id_.value, g);
       }
     }
@@ -220,6 +231,7 @@ void Host::next_image(std::uint64_t life) {
   core::Inheritance inheritance;
   inheritance.held = engine_->snapshot().holding;
   inheritance.running_keys = engine_->running_keys();
+  inheritance.past = std::make_shared<core::Continuity>(*memory_);
   const bool killed = stopping_;  // a signal that is pending stays so
   end_daemon();
   start_daemon(std::move(inheritance));

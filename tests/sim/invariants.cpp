@@ -15,6 +15,7 @@ constexpr Duration settled = 3s;
 /// When two hosts that ran the same group can talk again, one must have released it within this:
 /// detection, then slow, failing or hanging stops of the model.
 constexpr Duration release_bound = 35s;
+constexpr Duration jam_bound = 15s;
 /// In a calm run the cold start, with its initdead, is over.
 constexpr Duration settled_start = 12s;
 /// A flapping service link moves a group away and, if it has been well for long enough, home once.
@@ -52,10 +53,20 @@ void Invariants::check_pair(const Host& a, const Host& b) {
   Pair& pair = pairs_[{a.id().value, b.id().value}];
   const bool talking = can_talk(a, b);
   if (talking && !pair.talking) pair.talking_since = world_.now;
+  if (talking) pair.talked_until = world_.now;
+  if (pair.talking && !talking) {  // what both had when they last talked is no new start
+    pair.talked_until = world_.now;
+    pair.was_shared = !pair.shared_since.empty();
+  }
   pair.talking = talking;
   for (std::size_t g = 0; g < site_.groups.size(); ++g) {
     const core::GroupId group{static_cast<std::uint16_t>(g)};
     const auto known = pair.shared_since.find(group.value);
+    check_left(pair, a, b, group);
+    check_left(pair, b, a, group);
+    // Nobody can release what does not stop; afterwards it is tried again every 30 s.
+    const bool jammed = a.is_jammed(group) || b.is_jammed(group);
+    if (jammed && known != pair.shared_since.end()) known->second = world_.now + jam_bound;
     if (!a.runs(group) || !b.runs(group)) {
       if (known != pair.shared_since.end()) pair.shared_since.erase(known);
       continue;
@@ -147,6 +158,17 @@ void Invariants::check_lame(core::GroupId group) {
   }
 }
 
+/// What would not stop before its daemon ended, and said so, is started nowhere else.
+void Invariants::check_left(const Pair& pair, const Host& gone, const Host& other,
+                            core::GroupId group) {
+  const bool knew = pair.talked_until >= gone.left_at() &&
+                    pair.talked_until - pair.talking_since > settled &&
+                    other.daemon_started() < pair.talking_since;
+  if (!gone.was_left(group) || !other.runs(group) || !knew || pair.was_shared) return;
+  world_.fail("group {} was started on host {} though it would not stop on {}", group.value,
+              other.id().value, gone.id().value);
+}
+
 void Invariants::declared_dead(NodeId judge, NodeId node) {
   const Host& host = *hosts_[judge.value];
   dead_since_[{judge.value, node.value}] = world_.now;
@@ -205,7 +227,7 @@ void Invariants::judged_itself(NodeId node, const std::vector<NodeId>& others) {
     if (!can_talk(host, other) || world_.now - other.last_pause_end() < settled) continue;
     for (std::size_t g = 0; g < site_.groups.size(); ++g) {
       const core::GroupId group{static_cast<std::uint16_t>(g)};
-      if (!host.serves(group) || !other.serves(group)) continue;
+      if (!host.serves(group) || !other.serves(group) || other.is_jammed(group)) continue;
       world_.probes.hit("taken-in-a-pause");
       const core::Snapshot& view = host.engine()->snapshot();
       // The other one may be about to give it up again, after a start that failed.

@@ -15,6 +15,8 @@ namespace hb::sim {
 /// - Nobody is declared dead before a dead time of silence, and no later than 5 ms after it.
 /// - A message is delivered at most once, and no number is ever given to two messages, also when
 ///   the master crashes.
+/// - What would not stop on a host whose daemon has ended is started nowhere else by who knew.
+/// - In maintenance nothing begins to start.
 /// - Where nothing fails but masters, nobody sees a death or a restart, and no group moves.
 /// - A node that did not run for its dead time gives up within 200 ms what another one took.
 /// - Where nothing fails but one host's service link, again and again, no group goes to and fro.
@@ -39,23 +41,25 @@ class Invariants final : public Watcher {
   void check_rates(Instant since);
 
  private:
+  struct Pair {
+    bool talking = false;
+    Instant talking_since{}, talked_until{};
+    bool was_shared = false;
+    std::map<std::uint16_t, Instant> shared_since;  // group
+  };
   void check_calm();
   void check_flapping();
   void check_hold(const Host& older, const Host& newer, core::GroupId group);
   void check_lame(core::GroupId group);
   void note_runs();
   void check_pair(const Host& a, const Host& b);
+  void check_left(const Pair& pair, const Host& gone, const Host& other, core::GroupId group);
   [[nodiscard]] bool can_talk(const Host& a, const Host& b) const;
 
   World& world_;
   const Site& site_;
   Network& network_;
   const std::vector<std::unique_ptr<Host>>& hosts_;
-  struct Pair {
-    bool talking = false;
-    Instant talking_since{};
-    std::map<std::uint16_t, Instant> shared_since;  // group
-  };
   std::map<std::pair<std::uint16_t, std::uint16_t>, Pair> pairs_;
   /// Sender, generation, number: what was sent under it.
   std::map<std::tuple<std::uint16_t, std::uint64_t, std::uint64_t>, std::size_t> numbers_;

@@ -268,7 +268,7 @@ TEST_CASE("a memory that is torn, foreign or hostile is refused, or does no harm
   CHECK_FALSE(check(Continuity{}, now).has_value());
   CHECK_FALSE(check(good, now - 1h).has_value());  // the clock of another boot
   Continuity bad = good;
-  bad.groups[0].step = 7;
+  bad.groups[0].step = 8;
   CHECK_FALSE(check(bad, now).has_value());
   bad = good;
   bad.node_count = limits::nodes + 1;

@@ -122,6 +122,7 @@ class RunnerLab {
     config.add("workdir", folder / "work");
     config.add("state_dir", folder / "state");
     config.add("ledger", folder / "ledger");
+    config.add("outcomes", folder / "outcomes");
     config.add("logfile", logfile);
     config.add("debugfile", debugfile);
     config.add_decimal("deadtime", deadtime);
