@@ -253,6 +253,7 @@ UNIT := \
   tests/unit/mgmt_web_test.cpp \
   tests/unit/netlink_test.cpp \
   tests/unit/ordering_test.cpp \
+  tests/unit/outcomes_test.cpp \
   tests/unit/outdating_test.cpp \
   tests/unit/peers_test.cpp \
   tests/unit/process_test.cpp \

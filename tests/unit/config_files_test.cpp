@@ -182,6 +182,23 @@ TEST_CASE("haresources is left alone without the resource manager") {
   CHECK_FALSE(has(load_config(folder.path).findings, "not used"));
 }
 
+TEST_CASE("haresources.options is optional, and with an error in it nothing is used") {
+  const Folder folder;
+  folder.write("haresources.options", "resource IPaddr2::10.0.0.1 monitor 10s\n");
+  const auto good = load_config(folder.path);
+  INFO(shown(good.findings));
+  REQUIRE(good.usable());
+  CHECK(good.groups[0].resources[0].policy.monitor == std::chrono::seconds{10});
+  folder.write("haresources.options", "\nresource IPaddr2::10.0.0.2 monitor 10s\n");
+  const auto bad = load_config(folder.path);
+  CHECK_FALSE(bad.usable());
+  CHECK(contains(printed(bad), "haresources.options:2:10: error: IPaddr2::10.0.0.2: is no resource "
+                               "of haresources, which has IPaddr2::10.0.0.1\n"));
+  folder.remove("haresources.options");
+  REQUIRE(::mkdir((folder.path + "/haresources.options").c_str(), 0700) == 0);
+  CHECK_FALSE(load_config(folder.path).usable());
+}
+
 TEST_CASE("the words of 3.0.6 keep their levels") {
   const core::Finding finding{core::Severity::warning, "ha.cf", 3, 0, "text",
                               "first\ninfo: second\nERROR: third"};

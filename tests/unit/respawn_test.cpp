@@ -150,3 +150,37 @@ TEST_CASE("when the runner is killed its clients end, for the next one starts th
   lab.kill_runner();
   CHECK(holds_within(seconds{5}, [&] { return !start_time_of(client).has_value(); }));
 }
+
+TEST_CASE("W24: a client that ignores TERM is killed after half a minute, and the stop goes on") {
+  RunnerLab lab;
+  lab.folder.write("client", "#!/bin/sh\ntrap '' TERM\necho up >> " + lab.folder / "trace" +
+                                 "\nwhile :; do sleep 0.1; done\n", 0755);
+  os::Loop loop;
+  Surroundings surroundings{loop, {}, {}, [](auto, const auto&) {}, [](auto, auto) {}};
+  std::vector<int> codes;
+  RespawnClients clients{surroundings, [&](std::uint64_t, const ProcessEnd& end) {
+                           codes.push_back(end.code);
+                           if (codes.size() == 2) loop.stop();
+                         }};
+  for (std::uint64_t ticket = 1; ticket <= 2; ++ticket) {
+    core::Message record;
+    record.add_decimal("ticket", ticket);
+    record.add("user", "root");
+    record.add("command", ticket == 1 ? "/bin/sleep 1000" : lab.folder / "client");
+    record.add("failfast", "0");
+    clients.start(record);
+  }
+  clients.tick(os::instant_now());
+  REQUIRE(holds_within(seconds{10}, [&] { return lines_in(lab.folder / "trace") == 1; }));
+  clients.stop_all();
+  CHECK(clients.next_deadline() > os::instant_now() + RespawnClients::patience - seconds{20});
+  clients.tick(os::instant_now() + RespawnClients::patience);  // as if so much time had passed
+  const auto limit = os::instant_now() + seconds{20};
+  loop.deadline(limit);
+  loop.on_turn([&] {
+    if (os::instant_now() >= limit) loop.stop();
+  });
+  loop.run();
+  CHECK(codes == std::vector<int>{SIGKILL, SIGTERM});
+  CHECK(clients.idle());
+}
