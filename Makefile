@@ -54,10 +54,12 @@ CORE := \
   core/resources_takeover.cpp \
   core/resources_view.cpp \
   core/resources_wire.cpp \
+  core/resources_witness.cpp \
   core/service_path.cpp \
   core/sessions.cpp \
   core/snapshot.cpp \
-  core/uuid.cpp
+  core/uuid.cpp \
+  core/witness.cpp
 
 # ---- os: one place for each kernel facility
 OS := \
@@ -191,6 +193,13 @@ IPFAIL := \
   clients/connectivity.cpp \
   clients/hbclient.cpp \
   clients/ipfail.cpp
+WITNESS := \
+  clients/client_log.cpp \
+  clients/hbclient.cpp \
+  clients/witness/etcd_witness.cpp \
+  clients/witness/main.cpp \
+  clients/witness/news.cpp \
+  clients/witness/ping_witness.cpp
 DOPD := \
   clients/client_log.cpp \
   clients/dopd.cpp \
@@ -266,7 +275,8 @@ UNIT := \
   tests/unit/service_path_test.cpp \
   tests/unit/sessions_test.cpp \
   tests/unit/socket_test.cpp \
-  tests/unit/uuid_test.cpp
+  tests/unit/uuid_test.cpp \
+  tests/unit/witness_test.cpp
 # What the unit tests link beyond core, os and ipc
 UNIT_PARTS := \
   readers/echoes.cpp \
@@ -321,7 +331,8 @@ SIM := \
   tests/sim/invariants.cpp \
   tests/sim/main.cpp \
   tests/sim/network.cpp \
-  tests/sim/probe.cpp
+  tests/sim/probe.cpp \
+  tests/sim/witness.cpp
 FUZZ := \
   tests/fuzz/fuzz_api.cpp \
   tests/fuzz/fuzz_auth.cpp \
@@ -385,7 +396,7 @@ V ?=
 Q := $(if $(V),,@)
 
 .PHONY: all
-all: $(B)/heartbeat $(B)/cl_status $(B)/mgmtd $(B)/mgmtcmd $(B)/ipfail $(B)/dopd $(B)/drbd-peer-outdater $(B)/IPaddr $(B)/libhbclient.so.1.0.0
+all: $(B)/heartbeat $(B)/cl_status $(B)/mgmtd $(B)/mgmtcmd $(B)/ipfail $(B)/witness $(B)/dopd $(B)/drbd-peer-outdater $(B)/IPaddr $(B)/libhbclient.so.1.0.0
 
 # ---- rules
 .SECONDARY: # objects of pattern-made programs stay
@@ -433,6 +444,8 @@ $(B)/mgmtd: $(call objects,$(MGMTD)) $(LOWER)
 $(B)/mgmtcmd: $(call objects,$(MGMTCMD)) $(LOWER)
 	$(call link,$(LIBS))
 $(B)/ipfail: $(call objects,$(IPFAIL)) $(LOWER)
+	$(call link,$(LIBS))
+$(B)/witness: $(call objects,$(WITNESS)) $(LOWER)
 	$(call link,$(LIBS))
 $(B)/dopd: $(call objects,$(DOPD)) $(LOWER)
 	$(call link,$(LIBS))

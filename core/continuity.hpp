@@ -39,7 +39,7 @@ struct Continuity {
     Generation generation;
     Seqno last;                  ///< all up to here was seen, 0: nothing
     Seqno last_status;
-    Instant patience, heal_by;   ///< of core/resources
+    Instant patience, heal_by, silent_since;  ///< of core/resources
     std::uint32_t dead_time_ms = 0;
     NodeStatus status{};
     Holding booked{};
@@ -80,6 +80,7 @@ struct Continuity {
   Seqno next_seqno;
   std::uint64_t last_ticket = 0, last_hook = 0, next_client_generation = 0;
   Instant standby_deadline{}, standby_until{}, stop_by{};
+  Instant witness_since{}, witness_until{};
   NodeBits taking_from{};
   std::uint64_t upkeep_epoch = 0;  ///< of core/resources: the last change of maintenance
   std::uint16_t node_count = 0, group_count = 0;

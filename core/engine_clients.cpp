@@ -57,6 +57,7 @@ void Engine::Parts::from_fifo(const FifoMessage& input) {
                     type);
   }
   message.remove("auth");
+  if (type == "witness") return on_witness(message);
   if (type == "sys_cleanup" || type == "sys_maintenance") return on_order(message);
   route(message);
 }
@@ -70,6 +71,17 @@ void Engine::Parts::on_order(const Message& message) {
        !resources_ ? "no resources are managed here" : "communication is not up");
 }
 
+/// From the witness program of this host; it is for nobody else.
+void Engine::Parts::on_witness(const Message& message) {
+  const auto moment = [&](std::string_view field) {
+    constexpr std::uint64_t latest = std::numeric_limits<std::int64_t>::max();
+    const auto value = message.decimal(field);
+    return value && *value <= latest ? Instant{Duration{static_cast<std::int64_t>(*value)}}
+                                     : Instant{};
+  };
+  tell_resources(WitnessTold{moment("since_ns"), moment("until_ns")});
+}
+
 void Engine::Parts::from_client(const ClientMessage& input) {
   const auto client = std::ranges::find(clients_, input.client, &Client::id);
   if (client == clients_.end()) return counters_.add(Counter::refused_client);
@@ -79,7 +91,7 @@ void Engine::Parts::from_client(const ClientMessage& input) {
                     client->name, decoded.error().text);
   }
   const std::string_view type = message.type();
-  const bool reserved = type.empty() || type.starts_with("NS_") ||
+  const bool reserved = type.empty() || type == "witness" || type.starts_with("NS_") ||
                         is_one_of(protocol_types, type) || is_one_of(resource_types, type) ||
                         (type == "ask_resources" && message.text_or_empty("info") != "me");
   if (reserved) {

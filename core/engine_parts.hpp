@@ -140,6 +140,7 @@ struct Engine::Parts final : ResourceSink {
   // ---- FIFO, API clients, queries, hooks (engine_clients.cpp)
   void from_fifo(const FifoMessage& input);
   void on_order(const Message& message);
+  void on_witness(const Message& message);
   void from_client(const ClientMessage& input);
   void client_joined(const ClientJoined& input);
   void client_left(const ClientLeft& input);

@@ -83,6 +83,13 @@ struct StonithConfig {
   std::string parameters;
 };
 
+/// Who says, while nodes cannot hear each other, which of them may serve (core/witness).
+enum class WitnessKind : std::uint8_t { none, ping, etcd };
+struct WitnessConfig {
+  WitnessKind kind = WitnessKind::none;
+  std::vector<std::string> targets;  ///< hosts to ping, or URLs of one etcd cluster
+};
+
 /// What ha.cf says, with the defaults applied (configuration §4, §5).
 struct Config {
   std::string node_name;  ///< ours, lower case
@@ -117,6 +124,7 @@ struct Config {
   std::string pacemaker = "false";
 
   std::vector<StonithConfig> stonith;
+  WitnessConfig witness;
   std::vector<RespawnConfig> clients;
   std::vector<ApiAuth> api_auth;  ///< explicit lines and the built-in entries they do not replace
   std::vector<std::pair<std::string, std::string>> environment;  ///< env NAME=value (without HA_)

@@ -26,7 +26,8 @@ Resources::Resources(const Config& config, const std::vector<Group>& groups,
       peers_(config.nodes.size()),
       books_(groups.size()),
       paths_(groups.size()),
-      conflicts_(groups.size()) {
+      conflicts_(groups.size()),
+      witness_{config} {
   for (std::size_t i = 0; i < groups_.size(); ++i) {
     (groups_[i].home == self_ ? local_ : foreign_).set(i);
   }
@@ -84,12 +85,14 @@ void Resources::on(const CommunicationReached&) {
       peer(node).patience = now_.instant + resource_limits::announcement_patience;
     } else {
       taking_from_.set(node.value);
+      peer(node).silent_since = now_.instant;
     }
   }
   if (is_alone()) judge_answers(unaccounted(no_node), "every other node");
   if (!upkeep_.on) each(held(), [&](GroupId group) { runs_.verify(now_, group, *sink_); });
   phase_ = Phase::starting;
   was_heard_ = true;
+  warn_of_partitions();
   if (keeps_holdings_) {
     // Goes on where the last life stopped: no `starting`, the peers keep what they know of us.
     phase_ = Phase::stable;
@@ -164,6 +167,7 @@ void Resources::settle_once() {
   if (phase_ != Phase::stable) return;
   check_peers();
   check_doubt();
+  check_witness();
   if (!upkeep_.on) plan_pulls();
   take_orphans();
   progress_standby();

@@ -9,6 +9,7 @@
 #include "core/resources_io.hpp"
 #include "core/service_path.hpp"
 #include "core/standby.hpp"
+#include "core/witness.hpp"
 
 #include <deque>
 #include <fmt/core.h>
@@ -46,6 +47,7 @@ inline constexpr Duration announcement_patience = std::chrono::seconds{10};
 ///                       `sys_ask`    1: please answer with a `resource`
 ///                       `sys_to`, `sys_from`  the partner of a move that we are giving, taking
 ///                       `sys_yield`  KEY: held, but given up to whoever has it as well
+///                       `sys_witness` 1: has the witness
 ///                       `sys_doubt`  NUMBER: please answer with a `resource` that has
 ///                       `sys_answer` NUMBER and `sys_answered` the asking node
 ///   ask_resources:      `sys_to`     the node that is meant; `sys_groups` KEY: exactly these
@@ -105,6 +107,8 @@ class Resources {
     GroupSet conflicts;      ///< held by both of us, and told
     GroupSet yields;         ///< of its held ones: it gives way to everybody (it had been paused)
     NodeId gives_to = no_node, takes_from = no_node;  ///< of the move that it is in
+    Instant silent_since = never;  ///< dead, without a goodbye
+    bool has_witness = false;      ///< as it says
     Instant patience{};      ///< until then a silent one is waited for
     Instant ask_again = never;
     Instant heal_by = never; ///< it came back from a partition: it gives up until then, or we do
@@ -136,6 +140,7 @@ class Resources {
     Holding booked{};
     bool stable = false;
     bool leaving = false;
+    bool has_witness = false;
     GroupSet held, moving, failed, starting, yields, no_path;
     GroupSet unknown, blocked, stays;
     Upkeep upkeep;
@@ -182,6 +187,7 @@ class Resources {
   void on(const ServicePathsSeen& event);
   void on(const AddressAnswered& event);
   void on(const NodeDoubtful& event);
+  void on(const WitnessTold& event);
   void on(const TimePassed&) {}
   void on(const StopAsked&);
 
@@ -219,6 +225,13 @@ class Resources {
   void follow_conflicts(const GroupSet& claimed);
   void save_path(GroupId group, Continuity::Group& row) const;
   void remember_path(GroupId group, const Continuity::Group& row, Instant saved_at);
+  // while nodes are silent (resources_witness.cpp)
+  template <class Act>
+  void each_silent(Act act) const;
+  [[nodiscard]] bool is_forbidden_to_take();
+  void check_witness();
+  [[nodiscard]] Instant witness_deadline() const;
+  void warn_of_partitions();
 
   // what fails, maintenance, orders of people (resources_faults.cpp)
   void lost(GroupId group);
@@ -357,6 +370,8 @@ class Resources {
   std::deque<Move> moves_;
   Instant failback_at_{};
   Doubt doubt_;
+  Witness witness_;
+  bool told_forbidden_ = false;
   bool anew_ = false;              ///< after the release a new generation begins
   Upkeep upkeep_;
   Order order_;

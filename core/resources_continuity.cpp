@@ -21,6 +21,8 @@ void Resources::save(Continuity& into) const {
   into.standby_deadline = standby_.deadline;
   into.standby_until = standby_.until;
   into.stop_by = stop_by_;
+  into.witness_since = witness_.since();
+  into.witness_until = witness_.until();
   into.stop_asked = byte(stop_asked_);
   into.phase = static_cast<std::uint8_t>(phase_);
   into.duty_local = byte(duty_.local);
@@ -37,6 +39,7 @@ void Resources::save(Continuity& into) const {
     if (taking_from_.test(i)) set_bit(into.taking_from, i);
     row.patience = who.patience;
     row.heal_by = who.heal_by;
+    row.silent_since = who.silent_since;
     row.booked = who.booked;
     row.announced = byte(who.announced);
     row.stable = byte(who.stable);
@@ -73,6 +76,7 @@ void Resources::save(Continuity& into) const {
 void Resources::remember_peer(const Continuity::Node& row, Peer& who) const {
   who.patience = moment(row.patience);
   who.heal_by = moment(row.heal_by);
+  who.silent_since = moment(row.silent_since);
   who.booked = row.booked;
   // One of ours is asked again what it holds; until it tells, what it held stays its own.
   who.announced = row.announced != 0 && row.is_ours == 0;
@@ -108,6 +112,7 @@ void Resources::remember(const Continuity& memory) {
   acquiring_own_ = memory.acquiring_own != 0;
   stop_asked_ = memory.stop_asked != 0;
   stop_by_ = moment(memory.stop_by);
+  witness_.told(memory.witness_since, memory.witness_until, memory.saved_at);
   for (std::size_t i = 0; i < map.nodes.size(); ++i) {
     if (map.nodes[i] == no_node) continue;
     remember_peer(memory.nodes[i], peer(map.nodes[i]));

@@ -79,6 +79,11 @@ struct WasAway {
   Consequence consequence;
 };
 
+/// The witness program's news: this node has had the witness since then, and has it until then.
+struct WitnessTold {
+  Instant since, until;
+};
+
 /// next_deadline() of Resources was reached (may also come early; never rely on that).
 struct TimePassed {};
 
@@ -91,7 +96,7 @@ struct StopAsked {};
 using ResourceEvent =
     std::variant<CommunicationReached, ResourceMessage, NodeDied, NodeReturned, NodeStatusChanged,
                  ActionDone, RunnerReady, AddressLost, ServicePathsSeen, AddressAnswered,
-                 NodeDoubtful, WasAway, TimePassed, StopAsked>;
+                 NodeDoubtful, WasAway, WitnessTold, TimePassed, StopAsked>;
 
 // ---- Sink: the engine, as seen from Resources.
 

@@ -27,6 +27,7 @@ void Resources::on(const NodeDied& event) {
   who = Peer{};
   who.gone = true;
   who.before_death = before;
+  if (!empty_handed) who.silent_since = now_.instant;
   partner_lost(node);
   for (auto& each_book : books_) {
     if (each_book.wanted_by == node) each_book.wanted_by = no_node;
@@ -81,6 +82,7 @@ void Resources::on(const NodeReturned& event) {
       }
       // It may be only its daemon that restarted: what it held stays its own until it tells.
       who.announced = false;
+      who.silent_since = never;
       who.leaving = false;
       who.patience = now_.instant + resource_limits::announcement_patience;
       return;
@@ -114,7 +116,7 @@ void Resources::take_orphans() {
               doubt_.awaited.test(node.value);
   }
   follow_conflicts(claimed);
-  if (unclear) return;  // it will tell in a moment what it holds
+  if (unclear || is_forbidden_to_take()) return;  // it will tell in a moment what it holds
   if (standby_.state != StandbyState::none) claimed |= standby_.groups;
   each(~claimed & (local_ | foreign_), [&](GroupId group) {
     auto& entry = book(group);

@@ -117,6 +117,7 @@ void Resources::update_deadline() {
   if (phase_ == Phase::releasing || phase_ == Phase::released || phase_ == Phase::silent) return;
   at(failback_at_);
   at(doubt_.until);
+  at(witness_deadline());
   for (const NodeId node : placement_.nodes()) {
     if (!is_live(node)) continue;
     at(peer(node).patience);

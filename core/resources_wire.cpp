@@ -130,6 +130,7 @@ void Resources::read_holdings(Peer& who, NodeId node, const Message& message) {
     });
     who.moving = parse_keys(message.text_or_empty("sys_moving"));
     who.failed = parse_keys(message.text_or_empty("sys_failed"));
+    who.has_witness = message.text_or_empty("sys_witness") == "1";
     who.yields = parse_keys(message.text_or_empty("sys_yield"));
     who.no_path = parse_keys(message.text_or_empty("sys_nopath"));
     read_faults(who, node, message);
@@ -166,8 +167,11 @@ void Resources::check_conflicts(NodeId node) {
     const bool tie = epoch(group) == theirs && name(self_) > name(node);
     const bool they_yield = who.yields.test(group.value);
     const bool in_doubt = doubt_.groups.test(group.value) && !they_yield;
+    const bool they_may = who.has_witness && !witness_.is_held(now_.instant);
+    const bool we_may = !who.has_witness && witness_.is_held(now_.instant);
     // Who only comes gives way; if both do, the rule finds one when both have let go.
-    const bool yields = !they_yield && (runs_.is_coming(group) || epoch(group) > theirs || tie);
+    const bool later = !we_may && (they_may || epoch(group) > theirs || tie);
+    const bool yields = !they_yield && (runs_.is_coming(group) || later);
     const bool loses = in_doubt || (exact ? yields : entry.leftover);
     if (loses) {
       log(LogLevel::warn, "{}: node {} holds it as well; releasing it here", key(group),
@@ -289,6 +293,7 @@ void Resources::add_holdings(Message& message, const Announcement& present) cons
   message.add("sys_held", list);
   if (present.moving.any()) message.add("sys_moving", key_list(present.moving));
   if (present.failed.any()) message.add("sys_failed", key_list(present.failed));
+  if (present.has_witness) message.add("sys_witness", "1");
   if (present.yields.any()) message.add("sys_yield", key_list(present.yields));
   if (present.no_path.any()) message.add("sys_nopath", key_list(present.no_path));
   add_faults(message, present);
@@ -339,6 +344,7 @@ Resources::Announcement Resources::announcement() const {
                    (standby_.state == none || standby_.state == asking);
   present.leaving = phase_ == Phase::releasing || phase_ == Phase::released;
   present.held = held();
+  present.has_witness = witness_.is_held(now_.instant);
   present.yields = doubt_.groups & present.held;
   each(present.held, [&](GroupId group) {
     if (runs_.is_leaving(group)) present.yields.set(group.value);

@@ -4,6 +4,7 @@
 #include "core/frame.hpp"
 #include "core/log_text.hpp"
 #include "core/version.hpp"
+#include "core/witness.hpp"
 #include "master/state_files.hpp"
 #include "master/script_environment.hpp"
 #include "os/clock.hpp"
@@ -886,6 +887,36 @@ void Master::start_clients() {
     scratch_.add("failfast", client.failfast ? "1" : "0");
     push(supervisor_->find(ipc::Role::runner), ipc::RecordType::start_client, scratch_);
   }
+  start_witness();
+}
+
+/// Like a client of a respawn line, with the last ticket.
+void Master::start_witness() {
+  const core::Config& config = engine_->config();
+  const core::WitnessConfig& witness = config.witness;
+  if (witness.kind == core::WitnessKind::none || !config.manages_resources) return;
+  const auto milliseconds = [](core::Duration span) {
+    return std::chrono::duration_cast<std::chrono::milliseconds>(span).count();
+  };
+  std::string command;
+  if (witness.kind == core::WitnessKind::ping) {
+    command = fmt::format("{} ping {}", os::paths::witness, milliseconds(config.deadtime));
+  } else {
+    // One key for one cluster: by the names of its nodes.
+    std::string key = "systole/witness";
+    for (const core::NodeConfig& node : config.nodes) {
+      if (node.type == core::NodeType::normal) key += "/" + node.name;
+    }
+    command = fmt::format("{} etcd {} {} {}", os::paths::witness,
+                          milliseconds(core::Witness::lease(config)), key, config.node_name);
+  }
+  for (const std::string& target : witness.targets) command += " " + target;
+  scratch_.clear();
+  scratch_.add_decimal("ticket", config.clients.size() + 1);
+  scratch_.add("user", "root");
+  scratch_.add("command", command);
+  scratch_.add("failfast", "0");
+  push(supervisor_->find(ipc::Role::runner), ipc::RecordType::start_client, scratch_);
 }
 
 // ---- signals ----------------------------------------------------------------------------------

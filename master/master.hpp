@@ -96,6 +96,7 @@ class Master {
   void configure_status(Child& child);
   void configure_runner(Child& child);
   void start_clients();
+  void start_witness();
   void push(Child* child, ipc::RecordType type, const core::Message& message);
 
   // signals

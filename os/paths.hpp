@@ -10,6 +10,7 @@ inline constexpr const char* init_dir = "/etc/init.d";
 inline constexpr const char* rc_dir = "/etc/ha.d/rc.d";
 inline constexpr const char* harc = "/etc/ha.d/harc";
 inline constexpr const char* state_dir = "/var/lib/heartbeat";
+inline constexpr const char* witness = "/usr/libexec/heartbeat/witness";
 inline constexpr const char* fifo = "/var/lib/heartbeat/fifo";
 inline constexpr const char* generation = "/var/lib/heartbeat/hb_generation";
 inline constexpr const char* uuid = "/var/lib/heartbeat/hb_uuid";

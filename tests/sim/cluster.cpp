@@ -1,6 +1,8 @@
 // cluster: one run: hosts, network, a plan of faults, quiet, and the verdict
 #include "tests/sim/cluster.hpp"
 
+#include "tests/sim/witness.hpp"
+
 #include <array>
 #include <utility>
 
@@ -34,6 +36,7 @@ class Cluster {
   void fault_of_group(Host& host);
   void clean_up();
   void fault_of_network();
+  void fault_of_witness(NodeId host);
   void fault_of_link(std::uint64_t kind, NodeId from, NodeId to, core::LinkId link);
   void watch();
   void restart_stopped();
@@ -51,6 +54,7 @@ class Cluster {
   std::optional<Network> network_;
   std::vector<std::unique_ptr<Host>> hosts_;
   std::optional<Invariants> invariants_;
+  std::optional<ModelWitness> witness_;
   Instant quiet_at_ = World::start + fault_time;
   Duration pace_{};
   std::uint64_t client_number_ = 0;
@@ -253,6 +257,12 @@ void Cluster::fault_of_network() {
   });
 }
 
+void Cluster::fault_of_witness(NodeId host) {
+  world_.trace("{} does not reach the witness", host.value);
+  witness_->reach(host, false);
+  later(300ms, 10s, [this, host] { witness_->reach(host, true); });
+}
+
 /// Masters crash, as often as they like, while clients are busy.
 void Cluster::next_crash() {
   if (world_.now >= quiet_at_) return;
@@ -270,6 +280,7 @@ void Cluster::flap(Host& host) {
 
 void Cluster::next_fault() {
   if (world_.now >= quiet_at_) return;
+  if (witness_ && world_.chance(200)) fault_of_witness(any_node());
   switch (world_.random.below(8)) {
     case 0:
     case 1:
@@ -323,6 +334,13 @@ Outcome Cluster::run() {
     if (alone && i > 0) continue;
     Host& host = *hosts_[i];
     later(0ms, world_.chance(500) ? 10ms : 4s, [&host] { host.power_on(); });
+  }
+  if (!site_.calm && !site_.flapping && world_.chance(200)) {
+    world_.probes.hit("witness");
+    site_.faults = false;  // a script that does not stop in time is nobody's to mend but fencing's
+    site_.config.witness.kind = core::WitnessKind::etcd;
+    witness_.emplace(world_, site_, hosts_);
+    witness_->turn();
   }
   if (site_.flapping) {
     world_.after(8s, [this] { flap(*hosts_[0]); });

@@ -202,6 +202,12 @@ void Host::go_on_after_crash(std::uint64_t life) {
   wake(20us);
 }
 
+void Host::tell_witness(Instant since, Instant until) {
+  command(fmt::format("t=witness since_ns={} until_ns={}",
+                      std::max(to_local(since), Instant{}).time_since_epoch().count(),
+                      to_local(until).time_since_epoch().count()));
+}
+
 void Host::command(std::string_view text) {
   if (!engine_) return;
   world_.trace("{} command {}", id_.value, text);

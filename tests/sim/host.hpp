@@ -61,6 +61,7 @@ class Host {
   /// From now on no stop of the group goes through here, and what runs goes on running.
   void jam(core::GroupId group, Duration length);
   void command(std::string_view text);    ///< one message for the FIFO
+  void tell_witness(Instant since, Instant until);  ///< the witness program's news (world time)
   void client_send(std::uint64_t number); ///< a numbered message of an API client
   /// A frame reaches our network card; `from`: who signed it, no_node if it is forged.
   void arrive(NodeId from, core::LinkId link, core::Bytes bytes);

@@ -38,6 +38,11 @@ bool Invariants::can_talk(const Host& a, const Host& b) const {
          b.is_active() && network_.connected(a.id(), b.id());
 }
 
+/// Who did not run could not let go; and needs some time afterwards.
+bool Invariants::runs_freely(const Host& host) const {
+  return !host.is_paused() && world_.now - host.last_pause_end() > settled;
+}
+
 void Invariants::changed() {
   check_calm();
   check_flapping();
@@ -67,6 +72,11 @@ void Invariants::check_pair(const Host& a, const Host& b) {
     // Nobody can release what does not stop; afterwards it is tried again every 30 s.
     const bool jammed = a.is_jammed(group) || b.is_jammed(group);
     if (jammed && known != pair.shared_since.end()) known->second = world_.now + jam_bound;
+    if (a.runs(group) && b.runs(group) && site_.config.witness.kind != core::WitnessKind::none &&
+        runs_freely(a) && runs_freely(b)) {
+      return world_.fail("group {} runs on hosts {} and {}, which have a witness", g,
+                         a.id().value, b.id().value);
+    }
     if (!a.runs(group) || !b.runs(group)) {
       if (known != pair.shared_since.end()) pair.shared_since.erase(known);
       continue;

@@ -22,6 +22,7 @@ namespace hb::sim {
 /// - Where nothing fails but one host's service link, again and again, no group goes to and fro.
 /// - With `address_conflict hold` nobody takes at a death what the dead one's kernel still serves.
 /// - After quiet no group is on a host whose service link is dead while another one could have it.
+/// - With a witness no group ever runs on two hosts, whatever the network does.
 /// - After quiet each group runs completely on exactly one host, and all views agree.
 class Invariants final : public Watcher {
  public:
@@ -54,6 +55,7 @@ class Invariants final : public Watcher {
   void note_runs();
   void check_pair(const Host& a, const Host& b);
   void check_left(const Pair& pair, const Host& gone, const Host& other, core::GroupId group);
+  [[nodiscard]] bool runs_freely(const Host& host) const;
   [[nodiscard]] bool can_talk(const Host& a, const Host& b) const;
 
   World& world_;

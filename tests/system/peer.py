@@ -1,4 +1,4 @@
-# peer: Debian's heartbeat 3.0.6, fetched and unpacked for lab hosts, never installed on the machine
+# peer: Debian's heartbeat 3.0.6 and etcd, fetched and unpacked for labs, never installed here
 import fcntl
 import os
 import shutil
@@ -23,17 +23,39 @@ def fetch_debian():
     return root
 
 
+def fetch_etcd():
+    """Returns the folder of an unpacked etcd-server, one program that needs nothing else."""
+    root = f'{CACHE}/etcd'
+    os.makedirs(CACHE, exist_ok=True)
+    with open(f'{CACHE}/lock', 'w') as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        if not os.path.exists(f'{root}/usr/bin/etcd'):
+            fresh = f'{root}.new'
+            shutil.rmtree(fresh, ignore_errors=True)
+            os.makedirs(fresh)
+            _run_with_lists(['apt-get', 'download', '-qq', '-o', 'APT::Sandbox::User=root',
+                             'etcd-server'], 'etcd-server', fresh)
+            for name in os.listdir(fresh):
+                subprocess.run(['dpkg-deb', '-x', f'{fresh}/{name}', fresh], check=True)
+            os.rename(fresh, root)
+    return root
+
+
+def _run_with_lists(command, what, folder=None):
+    answer = subprocess.run(command, capture_output=True, text=True, cwd=folder)
+    if answer.returncode != 0:  # a bare machine has no package lists yet
+        subprocess.run(['apt-get', 'update', '-qq'], check=True)
+        answer = subprocess.run(command, capture_output=True, text=True, cwd=folder)
+    if answer.returncode != 0:
+        raise RuntimeError(f'cannot download {what}: {answer.stderr.strip()}')
+
+
 def _download():
     archives = f'{CACHE}/deb'
     os.makedirs(f'{archives}/partial', exist_ok=True)
     command = ['apt-get', 'install', '-qq', '-y', '--no-install-recommends', '--download-only',
                '-o', f'Dir::Cache::archives={archives}', 'heartbeat']
-    answer = subprocess.run(command, capture_output=True, text=True)
-    if answer.returncode != 0:  # a bare machine has no package lists yet
-        subprocess.run(['apt-get', 'update', '-qq'], check=True)
-        answer = subprocess.run(command, capture_output=True, text=True)
-    if answer.returncode != 0:
-        raise RuntimeError(f'cannot download heartbeat 3.0.6: {answer.stderr.strip()}')
+    _run_with_lists(command, 'heartbeat 3.0.6')
 
 
 def _unpack(root):

@@ -1,0 +1,47 @@
+// etcd_witness: one lease and one key in an existing etcd; whoever owns the key has the witness
+#pragma once
+
+#include "clients/witness/news.hpp"
+
+#include <boost/json/value.hpp>
+
+#include <cstddef>
+#include <string>
+#include <string_view>
+#include <vector>
+
+namespace hb::clients::witness {
+
+/// "http://HOST:PORT"; false if it is not that.
+[[nodiscard]] bool split_url(std::string_view url, std::string& host, std::string& port);
+
+/// The logic of the lease is etcd's: it ends by itself when nobody keeps it alive, and with it the
+/// key. We only ask, by etcd's JSON gateway (etcd 3.4 and later), and count our own time from the
+/// moment before the question.
+class EtcdWitness {
+ public:
+  EtcdWitness(std::vector<std::string> urls, std::string key, std::string node,
+              core::Duration lease);
+  /// Keeps the lease alive, or tries to get the key. Takes a quarter of the lease at most, and
+  /// rests until the next question is due. An Error tells why it has no news (once for each cause).
+  [[nodiscard]] core::Result<News> ask();
+
+ private:
+  [[nodiscard]] core::Result<void> renew();
+  [[nodiscard]] core::Result<void> grant();
+  [[nodiscard]] core::Result<void> keep_alive();
+  [[nodiscard]] core::Result<void> own();
+  [[nodiscard]] core::Result<boost::json::value> post(std::string_view path,
+                                                      const boost::json::value& body);
+  void lose();
+
+  const std::vector<std::string> urls_;
+  const std::string key_, node_;
+  const core::Duration lease_;
+  std::size_t url_ = 0;       ///< the one that answered last
+  std::string lease_id_;      ///< empty: none
+  bool owns_ = false;
+  core::Instant asked_at_{}, since_{}, until_{};
+};
+
+}  // namespace hb::clients::witness

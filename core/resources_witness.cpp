@@ -1,0 +1,77 @@
+// resources_witness: while a node is silent, the witness says who takes its groups, and who lets go
+#include "core/resources.hpp"
+
+namespace hb::core {
+
+void Resources::on(const WitnessTold& event) {
+  const bool had = witness_.is_held(now_.instant);
+  witness_.told(event.since, event.until, now_.instant);
+  const bool has = witness_.is_held(now_.instant);
+  if (had != has) {
+    log(LogLevel::info, "{}", has ? "This node has the witness." : "The witness is lost.");
+  }
+}
+
+/// A node that did not say goodbye may hold anything, wherever it is.
+template <class Act>
+void Resources::each_silent(Act act) const {
+  for (const NodeId node : placement_.nodes()) {
+    if (node != self_ && peer(node).silent_since != never) act(node);
+  }
+}
+
+/// Nothing is taken before the witness allows it for every silent node.
+bool Resources::is_forbidden_to_take() {
+  if (!witness_.is_configured()) return false;
+  NodeId silent = no_node;
+  each_silent([&](NodeId node) {
+    const Instant at = witness_.may_take_at(peer(node).silent_since);
+    if (!witness_.is_held(now_.instant) || now_.instant < at) silent = node;
+  });
+  if (silent != no_node && !witness_.is_held(now_.instant) && !told_forbidden_) {
+    log(LogLevel::warn, "Node {} is silent and this node does not have the witness: nothing is "
+                        "taken over.", name(silent));
+    told_forbidden_ = true;
+  }
+  if (silent == no_node) told_forbidden_ = false;
+  return silent != no_node;
+}
+
+/// The other side may take everything as soon as it has the witness.
+void Resources::check_witness() {
+  if (!witness_.is_configured()) return;
+  NodeId silent = no_node;
+  each_silent([&](NodeId node) {
+    if (now_.instant >= witness_.must_release_at(peer(node).silent_since)) silent = node;
+  });
+  if (silent == no_node) return;
+  each(held(), [&](GroupId group) {
+    if (runs_.is_leaving(group)) return;
+    log(LogLevel::crit, "{}: node {} is silent and this node does not have the witness; "
+                        "releasing it", key(group), name(silent));
+    runs_.stop(now_, group, *sink_);
+  });
+}
+
+/// Said once in a life, before anybody needs it.
+void Resources::warn_of_partitions() {
+  if (witness_.is_configured() || !config_.stonith.empty()) return;
+  if (placement_.nodes().size() < 2 || groups_.empty()) return;
+  log(LogLevel::warn,
+      "Neither fencing nor a witness is configured: nodes that cannot hear each other will all "
+      "run the same resources. A line `witness ping HOST` or `witness etcd URL` in ha.cf helps.");
+}
+
+Instant Resources::witness_deadline() const {
+  Instant first = never;
+  if (!witness_.is_configured()) return first;
+  each_silent([&](NodeId node) {
+    for (const Instant at : {witness_.may_take_at(peer(node).silent_since),
+                             witness_.must_release_at(peer(node).silent_since)}) {
+      if (at > now_.instant) first = std::min(first, at);
+    }
+  });
+  return first;
+}
+
+}  // namespace hb::core

@@ -1,0 +1,48 @@
+// witness: what a third party tells, when nodes cannot hear each other, about who may serve
+#include "core/witness.hpp"
+
+#include <algorithm>
+
+namespace hb::core {
+
+namespace {
+
+using namespace std::chrono_literals;
+
+constexpr Duration least_lease = 2s;
+/// For the scripts of the other side, beyond the moment at which it begins to release.
+constexpr Duration release_time = 1s;
+/// With ping both sides judge at nearly the same time; the one that answers is not heard a little.
+constexpr Duration ping_slack = 200ms;
+
+}  // namespace
+
+Duration Witness::lease(const Config& config) {
+  return std::max<Duration>(least_lease, std::chrono::ceil<std::chrono::seconds>(config.deadtime));
+}
+
+Witness::Witness(const Config& config)
+    : kind_{config.witness.kind},
+      lease_{lease(config)},
+      patience_{kind_ == WitnessKind::etcd ? lease_ : Duration{}},
+      grace_{kind_ == WitnessKind::etcd ? lease_ + release_time
+                                        : config.deadtime / 4 + ping_slack} {}
+
+void Witness::told(Instant since, Instant until, Instant now) {
+  until_ = std::min(until, now + std::max(lease_, grace_) * 4);
+  since_ = std::min(since, now);
+}
+
+Instant Witness::may_take_at(Instant silent_since) const {
+  if (!is_configured()) return silent_since;
+  if (until_ <= silent_since) return never;
+  const bool got_later = kind_ == WitnessKind::etcd && since_ > silent_since;
+  return got_later ? since_ : silent_since + grace_;
+}
+
+Instant Witness::must_release_at(Instant silent_since) const {
+  if (!is_configured()) return never;
+  return until_ > silent_since ? until_ : silent_since + patience_;
+}
+
+}  // namespace hb::core
