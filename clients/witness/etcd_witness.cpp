@@ -151,13 +151,14 @@ EtcdWitness::EtcdWitness(std::vector<std::string> urls, std::string key, std::st
 
 core::Result<News> EtcdWitness::ask() {
   asked_at_ = os::instant_now();
-  const auto done = renew();
+  if (auto done = renew(); !done) return done.error();
+  return News{since_, until_};
+}
+
+void EtcdWitness::rest() const {
   const core::Duration pause = std::min(lease_ / questions, owns_ ? lease_ : longest_rest);
-  const core::Instant next = asked_at_ + pause;
-  const News news{since_, until_};
-  if (const auto now = os::instant_now(); now < next) std::this_thread::sleep_for(next - now);
-  if (!done) return done.error();
-  return news;
+  const core::Duration left = asked_at_ + pause - os::instant_now();
+  if (left > core::Duration{}) std::this_thread::sleep_for(left);
 }
 
 core::Result<void> EtcdWitness::renew() {

@@ -22,9 +22,11 @@ class EtcdWitness {
  public:
   EtcdWitness(std::vector<std::string> urls, std::string key, std::string node,
               core::Duration lease);
-  /// Keeps the lease alive, or tries to get the key. Takes a quarter of the lease at most, and
-  /// rests until the next question is due. An Error tells why it has no news (once for each cause).
+  /// Keeps the lease alive, or tries to get the key. Takes a quarter of the lease at most. An Error
+  /// tells why there is no news.
   [[nodiscard]] core::Result<News> ask();
+  /// Until the next question is due.
+  void rest() const;
 
  private:
   [[nodiscard]] core::Result<void> renew();

@@ -65,11 +65,12 @@ int run_etcd(const Teller& teller, ClientLog& log, EtcdWitness& etcd) {
       else log.info("the witness answers again");
       trouble = now;
     }
-    if (!news) continue;
-    if (const auto told = teller.tell(*news); !told) {
+    const auto told = news ? teller.tell(*news) : hb::core::Result<void>{};
+    if (!told) {
       log.write(LogLevel::error, told.error().text);
       return exit_failed;
     }
+    etcd.rest();
   }
 }
 
