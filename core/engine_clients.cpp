@@ -73,6 +73,9 @@ void Engine::Parts::on_order(const Message& message) {
 
 /// From the witness program of this host; it is for nobody else.
 void Engine::Parts::on_witness(const Message& message) {
+  if (const auto remark = message.text("remark")) {
+    return logf(LogLevel::warn, "witness: {}", *remark);
+  }
   const auto moment = [&](std::string_view field) {
     constexpr std::uint64_t latest = std::numeric_limits<std::int64_t>::max();
     const auto value = message.decimal(field);

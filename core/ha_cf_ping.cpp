@@ -109,7 +109,8 @@ void set_witness(State& state, const Line& line, Word) {
   const auto words = words_of(line.rest.text, line.rest.column);
   const std::string_view kind = words.empty() ? std::string_view{} : words[0].text;
   if (words.size() < 2 || (kind != "ping" && kind != "etcd")) {
-    state.refuse(line, line.rest, "write: witness ping HOST..., or witness etcd http://HOST:PORT...");
+    state.refuse(line, line.rest,
+                 "write: witness ping ADDRESS..., or witness etcd http://ADDRESS:PORT...");
     return;
   }
   WitnessConfig witness;

@@ -60,12 +60,12 @@ int run_etcd(const Teller& teller, ClientLog& log, EtcdWitness& etcd) {
   while (true) {
     const auto news = etcd.ask();
     const std::string now = news ? "" : news.error().text;
+    auto told = news ? teller.tell(*news) : hb::core::Result<void>{};
     if (now != trouble) {
-      if (!news) log.write(LogLevel::warn, "the witness does not answer: " + now);
-      else log.info("the witness answers again");
+      told = teller.remark(news ? "the witness answers again"
+                                : "the witness does not answer: " + now);
       trouble = now;
     }
-    const auto told = news ? teller.tell(*news) : hb::core::Result<void>{};
     if (!told) {
       log.write(LogLevel::error, told.error().text);
       return exit_failed;

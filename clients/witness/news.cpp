@@ -5,6 +5,7 @@
 
 #include <fmt/core.h>
 
+#include <algorithm>
 #include <cerrno>
 #include <cstring>
 #include <string>
@@ -22,9 +23,19 @@ core::Result<Teller> Teller::open() {
 }
 
 core::Result<void> Teller::tell(const News& news) const {
-  const std::string text =
-      fmt::format(">>>\nt=witness\nsince_ns={}\nuntil_ns={}\n<<<\n",
-                  news.since.time_since_epoch().count(), news.until.time_since_epoch().count());
+  return write(fmt::format("since_ns={}\nuntil_ns={}", news.since.time_since_epoch().count(),
+                           news.until.time_since_epoch().count()));
+}
+
+core::Result<void> Teller::remark(std::string text) const {
+  constexpr std::size_t longest = 300;  // a line of the FIFO has 510 bytes
+  if (text.size() > longest) text.resize(longest);
+  std::ranges::replace_if(text, [](char c) { return c < ' ' || c == '\x7f'; }, ' ');
+  return write("remark=" + text);
+}
+
+core::Result<void> Teller::write(std::string_view fields) const {
+  const std::string text = fmt::format(">>>\nt=witness\n{}\n<<<\n", fields);
   if (::write(fifo_.get(), text.data(), text.size()) == static_cast<ssize_t>(text.size())) {
     return {};
   }

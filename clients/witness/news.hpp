@@ -5,6 +5,9 @@
 #include "core/types.hpp"
 #include "os/fd.hpp"
 
+#include <string>
+#include <string_view>
+
 namespace hb::clients::witness {
 
 /// This node has had the witness since `since` and has it until `until`, by the boot clock.
@@ -18,9 +21,12 @@ class Teller {
   [[nodiscard]] static core::Result<Teller> open();
   /// One write. An Error if nobody reads any more: then the daemon is gone, or another one.
   [[nodiscard]] core::Result<void> tell(const News& news) const;
+  /// Something for the daemon's log: one line, cut where that would be too long.
+  [[nodiscard]] core::Result<void> remark(std::string text) const;
 
  private:
   explicit Teller(os::Fd fifo) : fifo_(std::move(fifo)) {}
+  [[nodiscard]] core::Result<void> write(std::string_view fields) const;
   os::Fd fifo_;
 };
 

@@ -25,6 +25,7 @@ void give_witness(Lab& lab, std::size_t node, Instant since, Instant until) {
 Lab pair_with(WitnessKind kind) {
   Lab lab{2, {"n1 a", "n2 b"}};
   lab.config.witness.kind = kind;
+  lab.config.deadtime = 4s;
   lab.add_ours(0);
   lab.add_ours(1);
   lab.start_all();
