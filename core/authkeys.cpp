@@ -6,6 +6,7 @@
 #include <fmt/core.h>
 
 #include <algorithm>
+#include <charconv>
 
 namespace hb::core {
 
@@ -57,12 +58,16 @@ class Parser {
       Scanner scanner{line};
       const Word content = scanner.rest();
       if (content.text.empty() || content.text.starts_with('#')) continue;
-      if (content.text.starts_with('a')) {
+      if (words_of(content.text)[0].text == "accept") {
+        take_accept(scanner);
+      } else if (content.text.starts_with('a')) {
         take_auth(content, scanner);
       } else {
         take_key(content, scanner);
       }
     }
+    check_accepted();
+    fill_ring();
     choose();
     return std::move(result_);
   }
@@ -78,8 +83,11 @@ class Parser {
   }
 
   void take_auth(Word content, Scanner& scanner);
+  void take_accept(Scanner& scanner);
   void take_key(Word content, Scanner& scanner);
   void choose();
+  void check_accepted();
+  void fill_ring();
 
   ParsedKeys result_;
   std::size_t line_ = 0;
@@ -88,6 +96,9 @@ class Parser {
   bool found_ = false;           ///< a key line of that number came after it
   bool too_early_ = false;       ///< one came before it
   std::array<bool, limits::auth_keys> seen_{};
+  std::array<std::optional<Key>, limits::auth_keys> listed_;
+  std::size_t accept_line_ = 0;  ///< of the last accept line; 0: there is none, all are accepted
+  std::array<bool, limits::auth_keys> accepted_{};
 };
 
 /// Never more of a line than its first word: the rest may be a key.
@@ -172,8 +183,56 @@ void Parser::take_key(Word content, Scanner& scanner) {
   }
   seen_[slot] = true;
   if (wanted_ == number) found_ = true;
-  result_.keys.insert(KeyId{static_cast<std::uint8_t>(slot)},
-                      {*method, std::string{secret.text}});
+  listed_[slot] = Key{*method, std::string{secret.text}};
+}
+
+/// `accept N...`: an extension; several lines add up. 3.0.6 refuses a file that has one.
+void Parser::take_accept(Scanner& scanner) {
+  accept_line_ = line_;
+  (void)scanner.word();
+  Word word = scanner.word();
+  if (word.text.empty() || word.text.starts_with('#')) {
+    return refuse(word, "accept: the numbers of keys are missing; write e.g. 'accept 1 2'");
+  }
+  for (; !word.text.empty() && !word.text.starts_with('#'); word = scanner.word()) {
+    std::size_t slot = 0;
+    const char* const end = word.text.data() + word.text.size();
+    const auto [stop, failure] = std::from_chars(word.text.data(), end, slot);
+    if (failure != std::errc{} || stop != end || slot >= accepted_.size()) {
+      // The word is not shown: whoever mixed up two lines may have written a key here.
+      refuse(word, fmt::format("accept: takes numbers of keys only, 0 to {}",
+                               limits::auth_keys - 1));
+      continue;
+    }
+    accepted_[slot] = true;
+  }
+}
+
+void Parser::check_accepted() {
+  if (accept_line_ == 0) return;
+  for (std::size_t slot = 0; slot < accepted_.size(); ++slot) {
+    if (accepted_[slot] && !listed_[slot]) {
+      report(Severity::error, accept_line_, 1,
+             fmt::format("accept {0}: no valid line of key {0}; add it, or delete the number",
+                         slot));
+    }
+    if (listed_[slot] && !accepted_[slot] && wanted_ == static_cast<int>(slot)) {
+      report(Severity::error, accept_line_, 1,
+             fmt::format("auth {0}: key {0} signs, but is not accepted; add it to the accept line",
+                         slot));
+    }
+  }
+}
+
+/// A key that neither signs nor is accepted has no place in the ring, so that nothing can be
+/// verified with it. The one that signs is kept even if refused above: a ring has one.
+void Parser::fill_ring() {
+  for (std::size_t slot = 0; slot < listed_.size(); ++slot) {
+    const bool wanted =
+        accept_line_ == 0 || accepted_[slot] || wanted_ == static_cast<int>(slot);
+    if (!listed_[slot] || !wanted) continue;
+    result_.keys.insert(KeyId{static_cast<std::uint8_t>(slot)}, std::move(*listed_[slot]));
+  }
 }
 
 void Parser::choose() {

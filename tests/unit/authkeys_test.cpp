@@ -59,12 +59,53 @@ TEST_CASE("errors name the line and the cure") {
   CHECK(has(parse_authkeys("auth 1\n1 sha1 " + std::string(1025, 'k')).findings, "longer than"));
 }
 
+/// What a ring of `receiver` says of a frame that a ring of `sender` signed.
+AuthVerdict heard(const char* sender, const char* receiver) {
+  auto from = parse_authkeys(sender), to = parse_authkeys(receiver);
+  REQUIRE(from.findings.empty());
+  REQUIRE(to.findings.empty());
+  Message message;
+  message.add("t", "status");
+  std::string frame;
+  from.keys.sign_netstring(message, KeyRing::Inner::with, frame);
+  return to.keys.verify(as_bytes(frame)).verdict;
+}
+
+TEST_CASE("accept says which keys are heard; without it, all that are listed") {
+  constexpr const char* before = "auth 1\n1 sha1 old\n";
+  constexpr const char* listed = "auth 1\naccept 1 2 # both\n1 sha1 old\n2 sha256 new\n";
+  constexpr const char* changed = "auth 2\naccept 1\naccept 2\n1 sha1 old\n2 sha256 new\n";
+  constexpr const char* after = "auth 2\naccept 2\n1 sha1 old\n2 sha256 new\n";
+  constexpr const char* open = "auth 2\n1 sha1 old\n2 sha256 new\n";
+  const std::array phases{before, listed, changed, after};
+  for (std::size_t i = 0; i + 1 < phases.size(); ++i) {  // neighbours in the roll-out, both ways
+    CHECK(heard(phases[i], phases[i + 1]) == AuthVerdict::good);
+    CHECK(heard(phases[i + 1], phases[i]) == AuthVerdict::good);
+  }
+  CHECK(heard(before, open) == AuthVerdict::good);
+  CHECK(heard(before, after) == AuthVerdict::unknown_key);
+  CHECK(heard(listed, after) == AuthVerdict::unknown_key);
+  // An accepted number does not let the refused key in by another name.
+  CHECK(heard("auth 2\n2 sha1 old\n", after) == AuthVerdict::bad_digest);
+}
+
+TEST_CASE("errors of accept name the line and the cure") {
+  CHECK(has(parse_authkeys("auth 1\naccept 2\n1 sha1 x\n2 sha1 y\n").findings,
+            "key 1 signs, but is not accepted"));
+  CHECK(has(parse_authkeys("auth 1\naccept 1 3\n1 sha1 x\n").findings, "no valid line of key 3"));
+  CHECK(has(parse_authkeys("auth 1\naccept\n1 sha1 x\n").findings, "numbers of keys are missing"));
+  CHECK(has(parse_authkeys("auth 1\naccept 1 16\n1 sha1 x\n").findings, "numbers of keys only"));
+  CHECK(has(parse_authkeys("auth 1\naccept 1x\n1 sha1 x\n").findings, "numbers of keys only"));
+  CHECK(only(parse_authkeys("auth 1\n1 sha1 x\naccept 1 -1\n").findings).line == 3);
+}
+
 TEST_CASE("no finding shows a key") {
   for (const char* text : {"auth 1\n1 sha1 hunter2 hunter2\n", "1 sha1 hunter2\n",
                            "auth 1\n16 sha1 hunter2\n", "auth 1\n1 rot13 hunter2\n",
                            "auth 1\nx sha1 hunter2\n", "auth 1\n1 crc hunter2\n",
                            "auth 1\n1 sha1 hunter2\n1 sha1 hunter2\n", "auth x hunter2\n",
-                           "axxx hunter2\n"}) {
+                           "axxx hunter2\n",
+                           "auth 1\naccept 1 hunter2\n1 sha1 x\n"}) {
     const auto parsed = parse_authkeys(text);
     CHECK_FALSE(parsed.findings.empty());
     CHECK_MESSAGE(shown(parsed.findings).find("hunter2") == std::string::npos, text);
