@@ -149,7 +149,8 @@ void Engine::Parts::dispatch_input(const Input& input) {
           [&](const RestartRequested&) {
             restart_asked_ = true;
             if (resources_ && !resources_->is_at_rest()) {
-              log(LogLevel::info, "Restart waits for the resources that are in transition.");
+              log(LogLevel::info, "Restart waits until no resource moves, and, with a witness, "
+                                  "until no node is silent.");
             }
           },
           [&](const ConfigReloaded&) { hurry_ = true; },

@@ -48,6 +48,8 @@ inline constexpr Duration announcement_patience = std::chrono::seconds{10};
 ///                       `sys_to`, `sys_from`  the partner of a move that we are giving, taking
 ///                       `sys_yield`  KEY: held, but given up to whoever has it as well
 ///                       `sys_witness` 1: has the witness
+///                       `sys_silent` NODE, blank separated: not heard by the sender (with a
+///                       witness: one of them that hears us is silent all the same)
 ///                       `sys_doubt`  NUMBER: please answer with a `resource` that has
 ///                       `sys_answer` NUMBER and `sys_answered` the asking node
 ///   ask_resources:      `sys_to`     the node that is meant; `sys_groups` KEY: exactly these
@@ -109,6 +111,7 @@ class Resources {
     NodeId gives_to = no_node, takes_from = no_node;  ///< of the move that it is in
     Instant silent_since = never;  ///< dead, without a goodbye
     bool has_witness = false;      ///< as it says
+    bool hears_us_not = false;     ///< as it says: silent is then both of us
     Instant patience{};      ///< until then a silent one is waited for
     Instant ask_again = never;
     Instant heal_by = never; ///< it came back from a partition: it gives up until then, or we do
@@ -141,6 +144,7 @@ class Resources {
     bool stable = false;
     bool leaving = false;
     bool has_witness = false;
+    NodeSet silent;          ///< with a witness: whom we do not hear; they may hear us
     GroupSet held, moving, failed, starting, yields, no_path;
     GroupSet unknown, blocked, stays;
     Upkeep upkeep;
@@ -226,9 +230,16 @@ class Resources {
   void save_path(GroupId group, Continuity::Group& row) const;
   void remember_path(GroupId group, const Continuity::Group& row, Instant saved_at);
   // while nodes are silent (resources_witness.cpp)
+  /// A node that did not say goodbye may hold anything, wherever it is.
   template <class Act>
-  void each_silent(Act act) const;
+  void each_silent(Act act) const {
+    for (const NodeId node : placement_.nodes()) {
+      if (node != self_ && peer(node).silent_since != never) act(node);
+    }
+  }
+  [[nodiscard]] std::string names_of(const NodeSet& nodes) const;
   [[nodiscard]] bool is_forbidden_to_take();
+  void read_silent(NodeId node, const Message& message);
   void check_witness();
   [[nodiscard]] Instant witness_deadline() const;
   void warn_of_partitions();

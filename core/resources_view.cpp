@@ -53,6 +53,8 @@ bool Resources::any_busy() const {
 bool Resources::is_at_rest() const {
   if (status() == Holding::transition || !moves_.empty() || doubt_.number != 0) return false;
   bool rests = true;
+  // The next image listens for initdead before it judges, and would miss that it must let go.
+  each_silent([&](NodeId) { rests = !witness_.is_configured(); });
   each(local_ | foreign_, [&](GroupId group) { rests = rests && runs_.is_at_rest(group); });
   return rests;
 }

@@ -130,6 +130,7 @@ void Resources::read_holdings(Peer& who, NodeId node, const Message& message) {
     });
     who.moving = parse_keys(message.text_or_empty("sys_moving"));
     who.failed = parse_keys(message.text_or_empty("sys_failed"));
+    read_silent(node, message);
     who.has_witness = message.text_or_empty("sys_witness") == "1";
     who.yields = parse_keys(message.text_or_empty("sys_yield"));
     who.no_path = parse_keys(message.text_or_empty("sys_nopath"));
@@ -293,6 +294,7 @@ void Resources::add_holdings(Message& message, const Announcement& present) cons
   message.add("sys_held", list);
   if (present.moving.any()) message.add("sys_moving", key_list(present.moving));
   if (present.failed.any()) message.add("sys_failed", key_list(present.failed));
+  if (present.silent.any()) message.add("sys_silent", names_of(present.silent));
   if (present.has_witness) message.add("sys_witness", "1");
   if (present.yields.any()) message.add("sys_yield", key_list(present.yields));
   if (present.no_path.any()) message.add("sys_nopath", key_list(present.no_path));
@@ -344,6 +346,9 @@ Resources::Announcement Resources::announcement() const {
                    (standby_.state == none || standby_.state == asking);
   present.leaving = phase_ == Phase::releasing || phase_ == Phase::released;
   present.held = held();
+  each_silent([&](NodeId node) {
+    if (witness_.is_configured() && !is_live(node)) present.silent.set(node.value);
+  });
   present.has_witness = witness_.is_held(now_.instant);
   present.yields = doubt_.groups & present.held;
   each(present.held, [&](GroupId group) {

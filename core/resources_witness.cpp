@@ -1,4 +1,5 @@
 // resources_witness: while a node is silent, the witness says who takes its groups, and who lets go
+#include "core/config_text.hpp"
 #include "core/resources.hpp"
 
 namespace hb::core {
@@ -12,12 +13,27 @@ void Resources::on(const WitnessTold& event) {
   }
 }
 
-/// A node that did not say goodbye may hold anything, wherever it is.
-template <class Act>
-void Resources::each_silent(Act act) const {
-  for (const NodeId node : placement_.nodes()) {
-    if (node != self_ && peer(node).silent_since != never) act(node);
+/// A cut in one direction: who hears the other must know that he is held for dead, and goes by the
+/// witness from the same moment.
+void Resources::read_silent(NodeId node, const Message& message) {
+  auto& who = peer(node);
+  bool we_are = false;
+  for (const Word& word : words_of(message.text_or_empty("sys_silent"))) {
+    we_are = we_are || word.text == name(self_);
   }
+  if (we_are && !who.hears_us_not) who.silent_since = now_.instant;
+  if (!we_are && who.hears_us_not) who.silent_since = never;
+  who.hears_us_not = we_are;
+}
+
+std::string Resources::names_of(const NodeSet& nodes) const {
+  std::string list;
+  for (const NodeId node : placement_.nodes()) {
+    if (!nodes.test(node.value)) continue;
+    if (!list.empty()) list.push_back(' ');
+    list.append(name(node));
+  }
+  return list;
 }
 
 /// Nothing is taken before the witness allows it for every silent node.

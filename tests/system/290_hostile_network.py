@@ -1,0 +1,49 @@
+# 290_hostile_network: keys that change while the cluster runs
+import wire
+from lab import NETWORKS
+from testing import check, equal, note, test
+
+OLD, NEW = '1 sha1 a-secret-of-the-lab', '2 sha256 a-longer-secret-of-the-lab'
+PHASES = (('auth 1', 'accept 1 2'), ('auth 2', 'accept 1 2'), ('auth 2', 'accept 2'))
+
+
+def reread(lab, host, lines):
+    """New keys for one node, which goes on as it is."""
+    before = len(host.log_lines('Rereading auth'))
+    host.write('/etc/ha.d/authkeys', '\n'.join(lines) + '\n', 0o600)
+    master = [pid for pid, title in host.processes().items() if 'master control' in title]
+    host.run('kill', '-HUP', str(master[0]), check=True)
+    lab.wait(lambda: len(host.log_lines('Rereading auth')) > before, 5, f'{host.name} to read its keys')
+
+
+@test(290, 'sha256 rolled out in three phases: nobody is declared dead, the old key ends', limit=90)
+def key_rotation(t):
+    with t.lab() as lab:
+        n1, n2 = lab.hosts
+        lab.start()
+        lab.wait_placed(10, n1='a', n2='b')
+        lab.wait_settled(10)
+        listener = lab.capture(n1)
+        for auth, accept in PHASES:
+            for host in lab.hosts:
+                reread(lab, host, (auth, accept, OLD, NEW))
+                # Both must be heard with what the two files say now, before the next step.
+                count = len(listener.packets(t='status', src=host.name))
+                lab.wait(lambda: len(listener.packets(t='status', src=host.name)) > count + 5, 10,
+                         f'{host.name} to be heard')
+        for host in lab.hosts:
+            equal(host.log_lines('is dead'), [], f'deaths seen by {host.name}')
+        equal([n1.nodestatus('n2'), n2.nodestatus('n1')], ['active', 'active'], 'states')
+        equal(lab.placement(), {'n1': ['a'], 'n2': ['b']}, 'placement')
+        last = listener.packets(t='status', src='n2')[-1]
+        check(last.raw.rstrip(b',\n').split(b'%%%\n')[1].split(b':')[1].startswith(b'2 '),
+              f'signed with key 2: {last.raw[-90:]}')
+        # Who still has the old key only is a stranger now.
+        give_up = [('t', 0, 'ask_resources'), ('rsc_hold', 0, 'all'), ('info', 0, 'me'),
+                   ('src', 0, 'n1'), ('seq', 0, 'ffffff'), ('hg', 0, 'ffffffff'),
+                   ('ts', 0, '7fffffff')]
+        forged = wire.encode(give_up, key=OLD.split()[2])
+        lab.client.send(f'{NETWORKS[0]}.2', [forged])
+        lab.wait(lambda: n2.log_lines('refused: '), 5, 'the old key to be refused')
+        equal(lab.placement(), {'n1': ['a'], 'n2': ['b']}, 'placement after a forged order')
+        note(n2.log_lines('refused: ')[-1].split(': ', 2)[2])
