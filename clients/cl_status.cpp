@@ -23,6 +23,7 @@ constexpr unsigned patience_seconds = 5;
 /// For when SIGALRM does not come, as in a caller that blocked it.
 constexpr std::chrono::seconds patience{patience_seconds + 1};
 
+// habit: to the letter, since programs read it; sub-commands of ours stand in cl_status(1) only.
 constexpr const char* usage =
     "Usage: cl_status <sub-command> [<options>] [<parameters>]\n"
     "\n"
@@ -58,15 +59,7 @@ constexpr const char* usage =
     "\tShow the status of cluster resources.\n"
     "hbparameter -p <parameter-name>\n"
     "\tRetrieve the value of a cluster parameter.\n"
-    "\tAs for the valid parameter names, please refer to the man page.\n"
-    "resources\n"
-    "\tShow each resource group, who has it, and how its last scripts ended.\n"
-    "cleanup <group>\n"
-    "\tForget the failures of a group on this node; it may be started again.\n"
-    "maintenance [on|off]\n"
-    "\tStop all moves, starts and monitors of the cluster, or allow them again.\n"
-    "order <number>\n"
-    "\tWait for the answer to the order of that number (for scripts).\n";
+    "\tAs for the valid parameter names, please refer to the man page.\n";
 
 // ---- the table of sub-commands
 
