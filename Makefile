@@ -468,7 +468,7 @@ $(B)/libhbclient.so.1.0.0: clients/libhbclient/libhbclient.map $(LIBHBCLIENT_OBJ
 $(B)/unit: $(call objects,$(UNIT)) $(call objects,$(UNIT_PARTS)) $(LOWER)
 	$(call link,$(LIBS))
 # Not the whole of $(LOWER), which would be compiled once more for a few files
-RING_LOWER := $(filter-out ipc/child.cpp,$(IPC)) os/clock.cpp os/confine.cpp os/process.cpp
+RING_LOWER := $(filter-out ipc/child.cpp ipc/outcomes.cpp,$(IPC)) os/clock.cpp os/confine.cpp os/process.cpp
 $(B)/ring_threads: $(call objects,$(RING_THREADS) $(RING_LOWER))
 	$(call link,$(LIBS))
 $(B)/runner_test: $(call objects,$(RUNNER_TEST)) $(filter-out $(B)/master/main.o,$(call objects,$(HEARTBEAT))) $(LOWER)

@@ -54,7 +54,8 @@ TEST_CASE("what is written is read back, and damage is left out") {
     CHECK(Outcomes::decode(std::string_view{text}.substr(0, cut)).entries().size() <= 2);
     std::string bad = text;
     bad[cut] = static_cast<char>(bad[cut] ^ 5);
-    for (const Outcome& each : Outcomes::decode(bad).entries()) {
+    const Outcomes damaged = Outcomes::decode(bad);
+    for (const Outcome& each : damaged.entries()) {
       CHECK(each.resource < core::limits::resources);
       CHECK(each.output.size() <= outcome_limits::output_bytes);
     }
