@@ -524,7 +524,7 @@ SANITIZED := ASAN_OPTIONS=alloc_dealloc_mismatch=0
 fuzz: $(FUZZERS) ## every fuzz target for FUZZ_SECONDS (600) each
 	$(SANITIZED) tests/fuzz/run $(FUZZ_SECONDS) $(FUZZERS)
 fuzz-short: $(FUZZERS)
-	$(SANITIZED) tests/fuzz/run 10 $(FUZZERS)
+	$(SANITIZED) tests/fuzz/run 6 $(FUZZERS)
 
 # The confinement's filters kill what ASan itself does at an exit, and ASan makes mlock do nothing.
 asan: build/fuzz/unit build/fuzz/sim ## unit tests and simulation under ASan and UBSan
