@@ -71,11 +71,12 @@ void Resources::check_witness() {
 
 /// Said once in a life, before anybody needs it.
 void Resources::warn_of_partitions() {
-  if (witness_.is_configured() || !config_.stonith.empty()) return;
+  if (witness_.is_configured()) return;
   if (placement_.nodes().size() < 2 || groups_.empty()) return;
   log(LogLevel::warn,
-      "Neither fencing nor a witness is configured: nodes that cannot hear each other will all "
-      "run the same resources. A line `witness ping HOST` or `witness etcd URL` in ha.cf helps.");
+      "No witness is configured{}: nodes that cannot hear each other will all run the same "
+      "resources. A line `witness ping ADDRESS` or `witness etcd URL` in ha.cf helps.",
+      config_.stonith.empty() ? "" : ", and this version fences nobody yet");
 }
 
 Instant Resources::witness_deadline() const {
