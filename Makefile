@@ -3,7 +3,7 @@
 VERSION := 0.1.0
 prefix  ?= /usr
 DESTDIR ?=
-# release, asan or tsan: each keeps its objects in build/$(MODE)
+# release, dev (quick to compile), asan or tsan: each keeps its objects in build/$(MODE)
 MODE    ?= release
 B       := build/$(MODE)
 SEED    ?=
@@ -377,6 +377,8 @@ BASE := -std=c++20 -g1 -I. -DSYSTOLE_VERSION='"$(VERSION)"' -DBOOST_ALL_NO_LIB -
 LINK := -pie -Wl,-z,relro,-z,now,-z,noexecstack -Wl,--as-needed
 ifeq ($(MODE),release)
   MODEFLAGS := -O2 $(HARD)
+else ifeq ($(MODE),dev)
+  MODEFLAGS := -O0 -g0 -fPIE -D_GLIBCXX_ASSERTIONS
 else ifeq ($(MODE),asan)
   MODEFLAGS := -O1 -fPIE -fno-omit-frame-pointer -fsanitize=address,undefined -fno-sanitize-recover=all
 else ifeq ($(MODE),tsan)

@@ -10,7 +10,7 @@ import peer
 from lab import TOP
 from testing import check, equal, note, test
 
-LIBRARY = f'{TOP}/build/release/libhbclient.so.1.0.0'
+LIBRARY = f"{TOP}/build/{os.environ.get('MODE', 'release')}/libhbclient.so.1.0.0"
 OUT = f'{TOP}/build/system/library'
 PROGRAMS = ('api_test', 'ipfail', 'ccm', 'ccm_testclient', 'dopd', 'drbd-peer-outdater')
 FOLDER = '/usr/libexec/heartbeat'

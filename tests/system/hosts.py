@@ -11,7 +11,7 @@ import time
 import peer
 
 TOP = peer.TOP
-HELPERS = f'{TOP}/build/release/lab'
+HELPERS = f"{TOP}/build/{os.environ.get('MODE', 'release')}/lab"
 ECHO = '/usr/local/lib/lab-echo'  # inside a host, which may not see the repository
 HEARTBEAT = '/usr/libexec/heartbeat/heartbeat'
 ENVIRONMENT = {'PATH': '/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin',

@@ -10,7 +10,7 @@ import queue
 
 HERE = os.path.dirname(os.path.abspath(__file__))
 ROOT = os.path.dirname(os.path.dirname(HERE))
-BUILD = f"{ROOT}/build/release"
+BUILD = f"{ROOT}/build/{os.environ.get('MODE', 'release')}"
 PATIENCE = 20  # seconds until a missing answer is a failure; a loaded machine may be slow
 
 
