@@ -34,6 +34,7 @@ CORE := \
   core/ha_cf_directives.cpp \
   core/ha_cf_media.cpp \
   core/ha_cf_ping.cpp \
+  core/ha_cf_witness.cpp \
   core/haresources.cpp \
   core/header.cpp \
   core/health.cpp \
@@ -199,7 +200,9 @@ WITNESS := \
   clients/witness/etcd_witness.cpp \
   clients/witness/main.cpp \
   clients/witness/news.cpp \
-  clients/witness/ping_witness.cpp
+  clients/witness/ping_witness.cpp \
+  clients/witness/web_request.cpp \
+  clients/tls.cpp
 DOPD := \
   clients/client_log.cpp \
   clients/dopd.cpp \

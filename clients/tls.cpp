@@ -5,6 +5,7 @@
 #include <openssl/err.h>
 #include <openssl/ssl.h>
 #include <openssl/x509.h>
+#include <openssl/x509_vfy.h>
 
 #include <array>
 #include <climits>
@@ -72,6 +73,31 @@ Result<TlsContext> TlsContext::client() {
   return result;
 }
 
+Result<TlsContext> TlsContext::strict_client(const std::string& authority,
+                                             const std::string& certificate,
+                                             const std::string& key) {
+  auto context = client();
+  if (!context) return context;
+  SSL_CTX* const raw = context->context_.get();
+  const int trusted = authority.empty()
+                          ? ::SSL_CTX_set_default_verify_paths(raw)
+                          : ::SSL_CTX_load_verify_locations(raw, authority.c_str(), nullptr);
+  if (trusted != 1) {
+    return Error{fmt::format("{}: {}; it must hold the certificate of an authority, in PEM",
+                             authority, last_error())};
+  }
+  ::SSL_CTX_set_verify(raw, SSL_VERIFY_PEER, nullptr);
+  if (certificate.empty()) return context;
+  if (::SSL_CTX_use_certificate_chain_file(raw, certificate.c_str()) != 1) {
+    return Error{fmt::format("{}: {}; it must hold a certificate, in PEM", certificate,
+                             last_error())};
+  }
+  if (::SSL_CTX_use_PrivateKey_file(raw, key.c_str(), SSL_FILETYPE_PEM) != 1) {
+    return Error{fmt::format("{}: {}; it must be the key of {}", key, last_error(), certificate)};
+  }
+  return context;
+}
+
 TlsStream::TlsStream(const TlsContext& context, Side side)
     : ssl_(::SSL_new(context.context_.get())),
       in_(::BIO_new(::BIO_s_mem())), out_(::BIO_new(::BIO_s_mem())) {
@@ -85,6 +111,13 @@ TlsStream::TlsStream(const TlsContext& context, Side side)
     static_cast<void>(::SSL_do_handshake(ssl_.get()));  // wants the answer now
     ::ERR_clear_error();
   }
+}
+
+Result<void> TlsStream::expect_address(const std::string& address) {
+  X509_VERIFY_PARAM* const wanted = ::SSL_get0_param(ssl_.get());
+  if (::X509_VERIFY_PARAM_set1_ip_asc(wanted, address.c_str()) == 1) return {};
+  ::ERR_clear_error();
+  return Error{"TLS: " + address + " is no IP address"};
 }
 
 bool TlsStream::established() const {

@@ -20,6 +20,11 @@ class TlsContext {
                                                        const std::string& key);
   /// Accepts any certificate: it is self-signed; the caller compares fingerprints.
   [[nodiscard]] static core::Result<TlsContext> client();
+  /// Accepts certificates of one authority only (PEM; empty: the system's authorities), and shows
+  /// its own if there is one. The error names the file.
+  [[nodiscard]] static core::Result<TlsContext> strict_client(const std::string& authority,
+                                                              const std::string& certificate,
+                                                              const std::string& key);
 
  private:
   friend class TlsStream;
@@ -36,6 +41,8 @@ class TlsStream {
   /// A client has its first bytes in take_output() at once.
   TlsStream(const TlsContext& context, Side side);
 
+  /// Before the first bytes leave: the other side's certificate must name this IP address.
+  [[nodiscard]] core::Result<void> expect_address(const std::string& address);
   /// Bytes from the wire; what they say in plain is appended. False at the end of the stream.
   [[nodiscard]] core::Result<bool> receive(std::string_view wire, std::string& plain);
   /// Bytes for the other side; kept until the handshake is over.

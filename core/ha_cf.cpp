@@ -22,7 +22,7 @@ constexpr std::array<std::string_view, 4> foreign_media{"hbaping", "rds", "tipc"
 /// As many edits as make a name look like another one.
 constexpr std::size_t typing_errors = 2;
 
-constexpr auto tables = {setting_directives, medium_directives, ping_directives,
+constexpr auto tables = {setting_directives, medium_directives, ping_directives, witness_directives,
                          client_directives};
 
 const Directive* find_in(std::span<const Directive> table, std::string_view name) {

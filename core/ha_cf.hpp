@@ -88,6 +88,10 @@ enum class WitnessKind : std::uint8_t { none, ping, etcd };
 struct WitnessConfig {
   WitnessKind kind = WitnessKind::none;
   std::vector<std::string> targets;  ///< hosts to ping, or URLs of one etcd cluster
+  /// How long letting everything go may take; absent: a quarter of the lease.
+  std::optional<Duration> release;
+  /// For https: the authority's certificate, and then our own certificate and key, if etcd asks.
+  std::vector<std::string> tls_files;
 };
 
 /// What ha.cf says, with the defaults applied (configuration §4, §5).

@@ -85,6 +85,7 @@ struct State {
 [[nodiscard]] std::span<const Directive> medium_directives();   ///< ha_cf_media.cpp
 [[nodiscard]] std::span<const Directive> ping_directives();     ///< ha_cf_ping.cpp
 [[nodiscard]] std::span<const Directive> client_directives();   ///< ha_cf_clients.cpp
+[[nodiscard]] std::span<const Directive> witness_directives();  ///< ha_cf_witness.cpp
 
 /// False, with an error, when no further medium may be added.
 [[nodiscard]] bool has_room(State& state, const Line& line, Word value);

@@ -85,60 +85,12 @@ void add_ping_group(State& state, const Line& line, Word) {
   state.config.media.push_back(std::move(medium));
 }
 
-// ---- a third party for partitions
-
-/// "http://host:port", as the witness program takes it apart.
-bool is_etcd_url(std::string_view url) {
-  constexpr std::string_view scheme = "http://";
-  if (!url.starts_with(scheme)) return false;
-  url.remove_prefix(scheme.size());
-  const auto colon = url.rfind(':');
-  if (colon == url.npos || colon == 0) return false;
-  const std::string_view port = url.substr(colon + 1);
-  const auto is_digit = [](char c) { return c >= '0' && c <= '9'; };
-  // What goes on a command line holds nothing that could mean something there.
-  const auto is_plain = [&](char c) {
-    return is_digit(c) || (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || c == '.' ||
-           c == '-' || c == ':' || c == '[' || c == ']';
-  };
-  return !port.empty() && port.size() <= 5 && std::ranges::all_of(port, is_digit) &&
-         std::ranges::all_of(url, is_plain);
-}
-
-void set_witness(State& state, const Line& line, Word) {
-  const auto words = words_of(line.rest.text, line.rest.column);
-  const std::string_view kind = words.empty() ? std::string_view{} : words[0].text;
-  if (words.size() < 2 || (kind != "ping" && kind != "etcd")) {
-    state.refuse(line, line.rest,
-                 "write: witness ping ADDRESS..., or witness etcd http://ADDRESS:PORT...");
-    return;
-  }
-  WitnessConfig witness;
-  witness.kind = kind == "ping" ? WitnessKind::ping : WitnessKind::etcd;
-  for (const Word target : std::span{words}.subspan(1)) {
-    const bool numeric = is_ipv4(target.text) || is_ipv6(target.text);
-    if (witness.kind == WitnessKind::ping && !numeric) {
-      // It is asked when the network is broken: a name could not be looked up then.
-      state.refuse(line, target, "is no address; a witness is pinged by its address");
-      return;
-    }
-    if (witness.kind == WitnessKind::etcd && !is_etcd_url(target.text)) {
-      state.refuse(line, target, "is no URL of an etcd; write http://HOST:PORT, e.g. "
-                                 "http://192.0.2.7:2379");
-      return;
-    }
-    witness.targets.emplace_back(target.text);
-  }
-  state.config.witness = std::move(witness);
-}
-
 constexpr auto not_kept = Record::nothing;
 
 constexpr Directive table[]{
     {"ping", Style::list, Values::many, not_kept, add_ping<MediumType::ping>},
     {"ping6", Style::list, Values::many, not_kept, add_ping<MediumType::ping6>},
     {"ping_group", Style::whole_line, Values::many, not_kept, add_ping_group},
-    {"witness", Style::whole_line, Values::one, not_kept, set_witness},
 };
 
 }  // namespace

@@ -237,6 +237,7 @@ class Resources {
       if (node != self_ && peer(node).silent_since != never) act(node);
     }
   }
+  [[nodiscard]] Duration silent_pause() const;
   [[nodiscard]] std::string names_of(const NodeSet& nodes) const;
   [[nodiscard]] bool is_forbidden_to_take();
   void read_silent(NodeId node, const Message& message);

@@ -283,6 +283,7 @@ void Resources::tell(Message& message, const Announcement& present) {
   sink_->send(message);
   announced_ = present;
   echo_at_ = all_ours_ || present.leaving ? never : now_.instant + echo_pause;
+  if (present.silent.any() && !present.leaving) echo_at_ = now_.instant + silent_pause();
 }
 
 void Resources::add_holdings(Message& message, const Announcement& present) const {
@@ -309,7 +310,7 @@ void Resources::announce_changes() {
   ask_silent_peers();
   if (now_.instant >= echo_at_) {
     announce();
-    echo_at_ = never;
+    if (!announced_->silent.any()) echo_at_ = never;
     return;
   }
   if (!announced_ || phase_ == Phase::released) return;

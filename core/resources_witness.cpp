@@ -2,6 +2,8 @@
 #include "core/config_text.hpp"
 #include "core/resources.hpp"
 
+#include <algorithm>
+
 namespace hb::core {
 
 void Resources::on(const WitnessTold& event) {
@@ -24,6 +26,18 @@ void Resources::read_silent(NodeId node, const Message& message) {
   if (we_are && !who.hears_us_not) who.silent_since = now_.instant;
   if (!we_are && who.hears_us_not) who.silent_since = never;
   who.hears_us_not = we_are;
+}
+
+/// Who is held for dead and hears us cannot ask for what he missed: it is said again, soon at
+/// first, and rarely when the silence is old.
+Duration Resources::silent_pause() const {
+  constexpr Duration shortest = std::chrono::milliseconds{200}, longest = std::chrono::seconds{10};
+  Duration pause = longest;
+  each_silent([&](NodeId node) {
+    const Duration silence = now_.instant - peer(node).silent_since;
+    pause = std::min(pause, std::max(shortest, silence / 4));
+  });
+  return pause;
 }
 
 std::string Resources::names_of(const NodeSet& nodes) const {

@@ -10,23 +10,31 @@ namespace {
 using namespace std::chrono_literals;
 
 constexpr Duration least_lease = 2s;
-/// For the scripts of the other side, beyond the moment at which it begins to release.
-constexpr Duration release_time = 1s;
+/// For the scripts of the other side at least, beyond the moment at which it begins to release.
+constexpr Duration least_release = 1s;
 /// With ping both sides judge at nearly the same time; the one that answers is not heard a little.
 constexpr Duration ping_slack = 200ms;
 
 }  // namespace
 
 Duration Witness::lease(const Config& config) {
-  return std::max<Duration>(least_lease, std::chrono::ceil<std::chrono::seconds>(config.deadtime));
+  const auto whole = [](Duration span) { return std::chrono::ceil<std::chrono::seconds>(span); };
+  const Duration plain = std::max<Duration>(least_lease, whole(config.deadtime));
+  if (!config.witness.release) return plain;
+  return std::max<Duration>(plain, whole(plain - plain / 4 + *config.witness.release));
+}
+
+Duration Witness::release(const Config& config) {
+  return config.witness.release.value_or(lease(config) / 4);
 }
 
 Witness::Witness(const Config& config)
     : kind_{config.witness.kind},
       lease_{lease(config)},
       patience_{kind_ == WitnessKind::etcd ? lease_ : Duration{}},
-      grace_{kind_ == WitnessKind::etcd ? lease_ + release_time
-                                        : config.deadtime / 4 + ping_slack} {}
+      grace_{kind_ == WitnessKind::etcd
+                 ? lease_ + std::max(least_release, config.witness.release.value_or(Duration{}))
+                 : config.deadtime / 4 + config.witness.release.value_or(ping_slack)} {}
 
 void Witness::told(Instant since, Instant until, Instant now) {
   until_ = std::min(until, now + std::max(lease_, grace_) * 4);

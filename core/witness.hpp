@@ -12,7 +12,7 @@ namespace hb::core {
 /// `witness ping`: a node has it while one of the hosts answers. It tells an isolated node from a
 /// dead partner; two nodes that both reach the host both have it.
 /// `witness etcd`: a node has it while it holds the one lease. Exactly one node has it at a time,
-/// and its time here ends a quarter of the lease before etcd gives it to another.
+/// and its time here ends before etcd gives it to another by the time that releasing may take.
 class Witness {
  public:
   explicit Witness(const Config& config);
@@ -34,6 +34,9 @@ class Witness {
 
   /// The lease that is asked for: etcd knows whole seconds, and none below two.
   [[nodiscard]] static Duration lease(const Config& config);
+  /// How long before the end of the lease its owner begins to let go: `witness_release`, or else a
+  /// quarter of the lease.
+  [[nodiscard]] static Duration release(const Config& config);
 
  private:
   WitnessKind kind_;

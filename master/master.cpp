@@ -907,8 +907,11 @@ void Master::start_witness() {
     for (const core::NodeConfig& node : config.nodes) {
       if (node.type == core::NodeType::normal) key += "/" + node.name;
     }
-    command = fmt::format("{} etcd {} {} {}", os::paths::witness,
-                          milliseconds(core::Witness::lease(config)), key, config.node_name);
+    const std::string tls = fmt::format("{}", fmt::join(witness.tls_files, ","));
+    command = fmt::format("{} etcd {} {} {} {} {}", os::paths::witness,
+                          milliseconds(core::Witness::lease(config)),
+                          milliseconds(core::Witness::release(config)), key, config.node_name,
+                          tls.empty() ? "-" : tls);
   }
   for (const std::string& target : witness.targets) command += " " + target;
   scratch_.clear();

@@ -6,6 +6,7 @@
 
 #include <fmt/core.h>
 
+#include <algorithm>
 #include <charconv>
 #include <optional>
 #include <span>
@@ -76,9 +77,21 @@ int run_etcd(const Teller& teller, ClientLog& log, EtcdWitness& etcd) {
 
 int usage() {
   fmt::print(stderr, "usage: witness ping DEADTIME_MS ADDRESS...\n"
-                     "       witness etcd LEASE_MS KEY NODE URL...\n"
+                     "       witness etcd LEASE_MS RELEASE_MS KEY NODE TLS URL...\n"
+                     "TLS is - or CAFILE or CAFILE,CERTFILE,KEYFILE\n"
                      "The daemon starts it for a `witness` line of ha.cf.\n");
   return exit_usage;
+}
+
+/// "-", "CAFILE" or "CAFILE,CERTFILE,KEYFILE"; read while we still may.
+hb::core::Result<TlsContext> certificates(const std::string& word) {
+  if (word == "-") return TlsContext::strict_client({}, {}, {});
+  const auto first = word.find(','), second = word.find(',', first + 1);
+  if (first == word.npos) return TlsContext::strict_client(word, {}, {});
+  if (second == word.npos) return hb::core::Error{"a certificate without a key"};
+  return TlsContext::strict_client(word.substr(0, first),
+                                   word.substr(first + 1, second - first - 1),
+                                   word.substr(second + 1));
 }
 
 }  // namespace
@@ -88,7 +101,7 @@ int main(int argc, char** argv) {
   if (words.size() < 3) return usage();
   const auto span = milliseconds(words[1]);
   const bool is_ping = words[0] == "ping";
-  if (!span || (!is_ping && (words[0] != "etcd" || words.size() < 5))) return usage();
+  if (!span || (!is_ping && (words[0] != "etcd" || words.size() < 7))) return usage();
   ClientLog log{"witness"};
   const auto fail = [&](const hb::core::Error& error) {
     log.write(LogLevel::error, error.text);
@@ -102,7 +115,17 @@ int main(int argc, char** argv) {
     if (const auto done = give_rights_up(); !done) return fail(done.error());
     return run_ping(*teller, log, *ping);
   }
+  const auto release = milliseconds(words[2]);
+  if (!release || *release >= *span) return usage();
+  EtcdSettings settings{{words.begin() + 6, words.end()}, words[3], words[4], *span, *release};
+  std::optional<TlsContext> tls;
+  const auto is_secured = [](const std::string& url) { return url.starts_with("https:"); };
+  if (std::ranges::any_of(settings.urls, is_secured)) {
+    auto loaded = certificates(words[5]);
+    if (!loaded) return fail(loaded.error());
+    tls = std::move(*loaded);
+  }
   if (const auto done = give_rights_up(); !done) return fail(done.error());
-  EtcdWitness etcd{{words.begin() + 4, words.end()}, words[2], words[3], *span};
+  EtcdWitness etcd{std::move(settings), std::move(tls)};
   return run_etcd(*teller, log, etcd);
 }

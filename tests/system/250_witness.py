@@ -14,24 +14,49 @@ ETCD = '10.77.0.200'
 LEASE = 2  # seconds; for a dead time of a second
 
 
+def make_certificates(folder):
+    """An authority, and what it signed for the server and for the nodes."""
+    def openssl(*words):
+        subprocess.run(['openssl', *words], check=True, capture_output=True, cwd=folder)
+    curve = ('-newkey', 'ec', '-pkeyopt', 'ec_paramgen_curve:P-256', '-nodes')
+    openssl('req', '-x509', *curve, '-keyout', 'ca.key', '-out', 'ca.pem', '-days', '30',
+            '-subj', '/CN=lab authority')
+    for name in ('server', 'client'):
+        openssl('req', *curve, '-keyout', f'{name}.key', '-out', f'{name}.csr',
+                '-subj', f'/CN={name}')
+        with open(f'{folder}/{name}.ext', 'w', encoding='ascii') as file:
+            file.write(f'subjectAltName=IP:{ETCD}\nextendedKeyUsage=serverAuth,clientAuth\n')
+        openssl('x509', '-req', '-in', f'{name}.csr', '-CA', 'ca.pem', '-CAkey', 'ca.key',
+                '-CAcreateserial', '-days', '30', '-extfile', f'{name}.ext',
+                '-out', f'{name}.pem')
+
+
 class Etcd:
     """Debian's etcd on the lab's client machine, which both nodes reach over the first link."""
 
-    def __init__(self, lab):
+    def __init__(self, lab, certificates=None):
         self.folder = tempfile.TemporaryDirectory(dir=lab.folder)
-        url = f'http://{ETCD}:2379'
+        url = f'{"https" if certificates else "http"}://{ETCD}:2379'
         command = [f'{peer.fetch_etcd()}/usr/bin/etcd', '--data-dir', self.folder.name,
                    '--listen-client-urls', url, '--advertise-client-urls', url,
                    '--listen-peer-urls', f'http://{ETCD}:2380',
                    '--initial-advertise-peer-urls', f'http://{ETCD}:2380',
                    '--initial-cluster', f'default=http://{ETCD}:2380', '--logger', 'zap']
+        trust = ''
+        if certificates:
+            command += ['--cert-file', f'{certificates}/server.pem',
+                        '--key-file', f'{certificates}/server.key',
+                        '--trusted-ca-file', f'{certificates}/ca.pem', '--client-cert-auth']
+            trust = (f'c = ssl.create_default_context(cafile="{certificates}/ca.pem"); '
+                     f'c.load_cert_chain("{certificates}/client.pem", '
+                     f'"{certificates}/client.key"); ')
         self.output = tempfile.TemporaryFile()
         self.process = subprocess.Popen(bound(lab.client.space.enter(command)),
                                         stdin=subprocess.DEVNULL, stdout=self.output,
                                         stderr=self.output,
                                         env={**os.environ, 'ETCD_UNSUPPORTED_ARCH': 'arm64'})
-        ask = ['python3', '-c', 'import urllib.request as u; '
-               f'u.urlopen("{url}/health", timeout=1).read()']
+        ask = ['python3', '-c', f'import ssl, urllib.request as u; c = None; {trust}'
+               f'u.urlopen("{url}/health", timeout=1, context=c).read()']
         lab.wait(lambda: subprocess.run(lab.client.space.enter(ask), capture_output=True,
                                         check=False).returncode == 0, 20, 'etcd to serve')
         lab._open.append(self)
@@ -139,3 +164,34 @@ def lease_lost(t):
         time.sleep(2 * LEASE)
         equal(lab.placement(), {winner.name: [], loser.name: ['a', 'b']}, 'without etcd')
         check(loser.log_lines('the witness does not answer'), 'the log tells that etcd is gone')
+
+
+@test(253, 'witness etcd over TLS with certificates, witness_release: slow stops stay one owner',
+      limit=120)
+def secured(t):
+    release = 4
+    with tempfile.TemporaryDirectory() as folder:
+        make_certificates(folder)
+        files = [f'/etc/ha.d/witness-{name}' for name in ('ca.pem', 'client.pem', 'client.key')]
+        with t.lab(auto_failback='off',
+                   extra=(f'witness etcd https://{ETCD}:2379', f'witness_tls {" ".join(files)}',
+                          f'witness_release {release}')) as lab:
+            Etcd(lab, certificates=folder)
+            for host in lab.hosts:
+                for file in files:
+                    with open(f'{folder}/{file.rpartition("witness-")[2]}', encoding='ascii') as text:
+                        host.write(file, text.read(), mode=0o600)
+                for name in 'ab':
+                    host.write(f'/etc/tres/{name}.stop', 'sleep 3\n')
+            started(lab)
+            lab.wait(lambda: owner(lab), 10, 'one node to have the lease')
+            winner = lab.hosts[0] if owner(lab) == 'n1' else lab.hosts[1]
+            loser = lab.hosts[1 - lab.hosts.index(winner)]
+            for link in lab.links:
+                link.cut(winner)
+            lab.wait(lambda: loser.resources() == ['a', 'b'], 30, 'the other one to take all')
+            mine = 'a' if winner.name == 'n1' else 'b'
+            stopped = [at for at, name, op in winner.resource_log() if (name, op) == (mine, 'stop')]
+            taken = [at for at, name, op in loser.resource_log() if (name, op) == (mine, 'start')]
+            check(stopped[-1] + 3 < taken[-1],
+                  f'its stop of 3 s began at {stopped[-1]}, the other start at {taken[-1]}')

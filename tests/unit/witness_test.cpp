@@ -60,6 +60,21 @@ TEST_CASE("etcd: who had the lease waits for the other side, who gets it later n
   CHECK(other.must_release_at(silent) == silent + 5s);
 }
 
+TEST_CASE("etcd: the lease leaves the time that releasing may take") {
+  Config config = with(WitnessKind::etcd);
+  CHECK(Witness::release(config) == 1s);
+  config.witness.release = 10s;
+  CHECK(Witness::lease(config) == 13s);  // three quarters of four seconds, and ten
+  CHECK(Witness::release(config) == 10s);
+  Witness owner{config};
+  owner.told(silent - 60s, silent + 13s, silent);
+  CHECK(owner.may_take_at(silent) == silent + 23s);
+  Witness other{config};
+  CHECK(other.must_release_at(silent) == silent + 13s);
+  config.witness.release = 100ms;
+  CHECK(Witness::lease(config) == 4s);  // never shorter than without the line
+}
+
 TEST_CASE("ping: who is not answered releases at once, who is waits a little") {
   Witness lost{with(WitnessKind::ping)};
   lost.told(silent - 60s, silent - 100ms, silent - 200ms);
@@ -68,6 +83,14 @@ TEST_CASE("ping: who is not answered releases at once, who is waits a little") {
   Witness answered{with(WitnessKind::ping)};
   answered.told(silent - 60s, silent + 1s, silent);
   CHECK(answered.may_take_at(silent) == silent + 1200ms);
+}
+
+TEST_CASE("ping: the side with the witness waits until the other one can have let go") {
+  Config config = with(WitnessKind::ping);
+  config.witness.release = 10s;
+  Witness answered{config};
+  answered.told(silent - 60s, silent + 60s, silent);
+  CHECK(answered.may_take_at(silent) == silent + 11s);
 }
 
 TEST_CASE("numbers of a mad witness program are bounded") {
@@ -129,4 +152,20 @@ TEST_CASE("a cold start beside a silent node needs the witness too") {
   give_witness(lab, 0, lab.now.instant, lab.now.instant + 3s);
   CHECK(lab.where(0) == "n1");
   CHECK(lab.where(1) == "n1");
+}
+
+TEST_CASE("who is held for dead is told so again and again, ever more rarely") {
+  Lab lab = pair_with(WitnessKind::etcd);
+  give_witness(lab, 0, lab.now.instant - 60s, lab.now.instant + 3s);
+  lab.kill(1);
+  const auto told_within = [&](Duration time) {
+    const std::size_t before = lab.wire.size();
+    lab.advance(time);
+    return lab.wire.size() - before;
+  };
+  CHECK(told_within(2s) >= 5);
+  lab.advance(1min);
+  const std::size_t later = told_within(1min);
+  CHECK(later >= 5);
+  CHECK(later <= 10);
 }
