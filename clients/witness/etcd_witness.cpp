@@ -49,7 +49,8 @@ core::Result<News> EtcdWitness::ask() {
 }
 
 void EtcdWitness::rest() const {
-  const core::Duration pause = std::min(settings_.lease / questions, owns_ ? settings_.lease : longest_rest);
+  const core::Duration longest = owns_ ? settings_.lease : longest_rest;
+  const core::Duration pause = std::min(settings_.lease / questions, longest);
   const core::Duration left = asked_at_ + pause - os::instant_now();
   if (left > core::Duration{}) std::this_thread::sleep_for(left);
 }
