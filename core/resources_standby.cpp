@@ -318,9 +318,11 @@ void Resources::plan_failback() {
     if (node == self_ || !takes_part(node) || !who.stable) continue;
     if (who.heal_by != never) continue;
     GroupSet due;
-    // What it holds as well is a conflict, and not to be given.
-    each(held() & ~who.failed & ~who.held & ~who.no_path, [&](GroupId group) {
-      const bool runs = runs_.state(group) == GroupState::running && !runs_.is_leaving(group);
+    // What it holds as well is a conflict, and not to be given; nor what it would not take: an
+    // empty exchange would follow the other for ever.
+    each(held() & ~who.failed & ~who.blocked & ~who.held & ~who.no_path, [&](GroupId group) {
+      const bool runs = runs_.state(group) == GroupState::running && !runs_.is_leaving(group) &&
+                        !book(group).contested;
       if (runs && home(group) == node && book(group).failback_due) due.set(group.value);
     });
     // habit: with two nodes the responsibility goes back too, where no group stands for it

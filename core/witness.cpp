@@ -44,8 +44,9 @@ void Witness::told(Instant since, Instant until, Instant now) {
 Instant Witness::may_take_at(Instant silent_since) const {
   if (!is_configured()) return silent_since;
   if (until_ <= silent_since) return never;
+  // Whether the silent one had the lease until we got it, or a third one, or nobody, is not known.
   const bool got_later = kind_ == WitnessKind::etcd && since_ > silent_since;
-  return got_later ? since_ : silent_since + grace_;
+  return std::max(got_later ? since_ : silent_since, silent_since + grace_);
 }
 
 Instant Witness::must_release_at(Instant silent_since) const {

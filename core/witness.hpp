@@ -26,8 +26,7 @@ class Witness {
   [[nodiscard]] bool is_held(Instant now) const { return now < until_; }
 
   /// When we may take what the node may hold that has been silent since then; `never`: not as it
-  /// is. Who has had the lease all the while gives the other side the time to let go; who got it
-  /// later knows that the other side has lost it, and has let go.
+  /// is. It had the lease and has let go before it ended, or had none and lets go a lease later.
   [[nodiscard]] Instant may_take_at(Instant silent_since) const;
   /// When we must have begun to release what we hold, unless the witness tells something newer.
   [[nodiscard]] Instant must_release_at(Instant silent_since) const;

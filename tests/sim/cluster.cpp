@@ -55,6 +55,7 @@ class Cluster {
   std::vector<std::unique_ptr<Host>> hosts_;
   std::optional<Invariants> invariants_;
   std::optional<ModelWitness> witness_;
+  bool has_paused_flapping_ = false;
   Instant quiet_at_ = World::start + fault_time;
   Duration pace_{};
   std::uint64_t client_number_ = 0;
@@ -275,7 +276,10 @@ void Cluster::next_crash() {
 void Cluster::flap(Host& host) {
   if (world_.now >= quiet_at_) return;
   host.set_service_link(!host.is_reachable());
-  later(100ms, world_.chance(100) ? 12s : 4s, [this, &host] { flap(host); });
+  // Longer than a link needs to be trusted again: seldom, and only once.
+  const bool pauses = !has_paused_flapping_ && world_.chance(100);
+  has_paused_flapping_ = has_paused_flapping_ || pauses;
+  later(100ms, pauses ? 12s : 4s, [this, &host] { flap(host); });
 }
 
 void Cluster::next_fault() {

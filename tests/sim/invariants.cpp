@@ -18,8 +18,9 @@ constexpr Duration release_bound = 35s;
 constexpr Duration jam_bound = 15s;
 /// In a calm run the cold start, with its initdead, is over.
 constexpr Duration settled_start = 12s;
-/// A flapping service link moves a group away and, if it has been well for long enough, home once.
-constexpr unsigned most_moves = 2;
+/// A flapping service link moves a group away, and home when it has been well for long enough: in
+/// one pause of the flapping, and at its end.
+constexpr unsigned most_moves = 4;
 /// What had an address for so long before a verdict has answered the questions before it; a new
 /// owner at a death begins within the other.
 constexpr Duration answering = 1500ms, taking = 1s;
