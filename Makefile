@@ -511,7 +511,7 @@ $(FUZZERS): build/fuzz/%: build/fuzz/tests/fuzz/%.o build/fuzz/lower.a
 
 # ---- targets
 .PHONY: help check demo bench bench-faults sim fuzz fuzz-short lint map unit asan tsan scripts-check system \
-        install uninstall lab clean
+        install uninstall lab deb clean
 help: ## this list
 	@awk -F':.*## ' '/^[a-z-]+:.*## / { printf "  make %-14s %s\n", $$1, $$2 }' Makefile
 
@@ -577,6 +577,10 @@ install: all ## install below DESTDIR, by the table scripts/INSTALL.table
 	scripts/install-table install "$(DESTDIR)" "$(B)" < scripts/INSTALL.table
 uninstall: ## remove what install put there
 	scripts/install-table uninstall "$(DESTDIR)" "$(B)" < scripts/INSTALL.table
+
+deb: all ## Debian packages of this build, below build/MODE/deb
+	scripts/bootstrap deb
+	scripts/debian/build "$(B)" "$(VERSION)"
 
 clean: ## remove build/
 	rm -rf build
