@@ -95,6 +95,7 @@ HEARTBEAT := \
   master/config_files.cpp \
   master/host_facts.cpp \
   master/links.cpp \
+  master/media.cpp \
   master/main.cpp \
   master/master.cpp \
   master/script_environment.cpp \

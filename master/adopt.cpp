@@ -36,6 +36,13 @@ Succession find_estate(const std::string& path, std::string_view boot, core::Ins
   return too_often ? Succession::too_often : Succession::go_on;
 }
 
+bool follows_a_crash(const std::string& path, std::string_view boot) {
+  const auto board = ipc::BoardReader::open(path);
+  if (!board || boot.empty()) return false;
+  const ipc::Testament last = board->testament();
+  return !last.is_settled && last.boot == boot;
+}
+
 core::Duration hang_after(const core::Config& config) {
   return std::max({config.deadtime / 2, config.keepalive + config.keepalive / 2, shortest_hang});
 }

@@ -33,6 +33,10 @@ enum class Succession : std::uint8_t {
 [[nodiscard]] Succession find_estate(const std::string& path, std::string_view boot,
                                      core::Instant now, core::Duration deadtime, Estate& estate);
 
+/// Did the daemon of the board at `path` end in this boot without an orderly end? Then a start now
+/// follows it, be it early enough to go on as it was or not.
+[[nodiscard]] bool follows_a_crash(const std::string& path, std::string_view boot);
+
 /// Without a turn for so long the runner takes a master for hanging (status/master_watch): early
 /// enough for the next one to be heard before the peers' verdict.
 [[nodiscard]] core::Duration hang_after(const core::Config& config);

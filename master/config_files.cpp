@@ -67,7 +67,7 @@ void append(std::vector<Finding>& all, std::vector<Finding>&& more) {
 }
 
 /// False, with a finding, if ha.cf cannot be read or is wrong.
-bool load_ha_cf(const std::string& folder, LoadedConfig& loaded) {
+bool load_ha_cf(const std::string& folder, Devices devices, LoadedConfig& loaded) {
   const std::string path = path_of(folder, "ha.cf");
   const auto file = read_file(path);
   if (!file) {
@@ -76,7 +76,7 @@ bool load_ha_cf(const std::string& folder, LoadedConfig& loaded) {
         unusable("ha.cf", file.error(), sample_hint("config", "ha.cf")));
     return false;
   }
-  auto parsed = core::parse_ha_cf(*file, gather_host_facts(own_node_name(folder)));
+  auto parsed = core::parse_ha_cf(*file, gather_host_facts(own_node_name(folder), devices));
   const bool good = !parsed.has_errors();
   loaded.config = std::move(parsed.config);
   append(loaded.findings, std::move(parsed.findings));
@@ -189,9 +189,9 @@ bool LoadedConfig::usable() const {
   return !any_error(findings);
 }
 
-LoadedConfig load_config(const std::string& folder) {
+LoadedConfig load_config(const std::string& folder, Devices devices) {
   LoadedConfig loaded;
-  const bool good = load_ha_cf(folder, loaded);
+  const bool good = load_ha_cf(folder, devices, loaded);
   LoadedKeys keys = load_keys(folder, loaded.os_error);
   loaded.keys = std::move(keys.keys);
   append(loaded.findings, std::move(keys.findings));

@@ -6,6 +6,7 @@
 #include "core/ha_cf.hpp"
 #include "core/haresources.hpp"
 #include "core/result.hpp"
+#include "master/host_facts.hpp"
 
 #include <cstdio>
 #include <string>
@@ -29,7 +30,8 @@ struct LoadedConfig {
 /// authkeys, then haresources, which is left out if ha.cf has errors, as it names its nodes, then
 /// haresources.options, if there is one, which names what haresources has.
 /// Reads no more than 1 MiB a file, regular files only. Errors are findings.
-[[nodiscard]] LoadedConfig load_config(const std::string& folder);
+[[nodiscard]] LoadedConfig load_config(const std::string& folder,
+                                       Devices devices = Devices::must_exist);
 
 /// Only authkeys, for a reload that changed nothing else.
 struct LoadedKeys {

@@ -80,7 +80,7 @@ std::string service_of(std::uint16_t port) {
 
 }  // namespace
 
-core::HostFacts gather_host_facts(std::string node_name) {
+core::HostFacts gather_host_facts(std::string node_name, Devices devices) {
   core::HostFacts facts;
   facts.node_name = std::move(node_name);
   if (auto* const interfaces = ::if_nameindex(); interfaces != nullptr) {
@@ -101,6 +101,10 @@ core::HostFacts gather_host_facts(std::string node_name) {
                   .is_char_device = is_char_device,
                   .knows_stonith = knows_stonith,
                   .service_of = service_of};
+  if (devices == Devices::may_be_away) {
+    facts.interfaces.clear();
+    facts.lookup.exists = facts.lookup.is_char_device = facts.lookup.is_tty = nullptr;
+  }
   return facts;
 }
 

@@ -1,8 +1,10 @@
 // main: heartbeat's entry: role dispatch of re-executed children, command line, start and detaching
 #include "core/version.hpp"
+#include "master/adopt.hpp"
 #include "master/command_line.hpp"
 #include "master/config_files.hpp"
 #include "master/master.hpp"
+#include "os/file.hpp"
 #include "os/paths.hpp"
 #include "os/process.hpp"
 #include "readers/reader.hpp"
@@ -132,7 +134,12 @@ int serve(LoadedConfig loaded, const CommandLine& line, char** argv) {
 }
 
 int start(const CommandLine& line, char** argv) {
-  LoadedConfig loaded = hb::master::load_config(hb::os::paths::ha_dir);
+  const bool follows = line.verb == CommandLine::Verb::resume ||
+                       (!hb::master::running_daemon() &&
+                        hb::master::follows_a_crash(hb::os::paths::board, hb::os::boot_id()));
+  LoadedConfig loaded = hb::master::load_config(
+      hb::os::paths::ha_dir, follows ? hb::master::Devices::may_be_away
+                                     : hb::master::Devices::must_exist);
   hb::master::print_findings(loaded, stderr);
   if (!loaded.usable()) {
     if (const auto pid = line.verb == CommandLine::Verb::reload ? hb::master::running_daemon()

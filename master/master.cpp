@@ -44,8 +44,6 @@ constexpr std::size_t records_a_turn = 256;
 constexpr int rounds_a_turn = 16;
 /// Log lines kept while the status process is away.
 constexpr std::size_t early_log_lines = 1000;
-/// How often a medium that could not be opened is tried again.
-constexpr core::Duration link_retry = std::chrono::seconds{2};
 /// The board's copy is never older than this, so that its age tells whether the master hangs.
 constexpr core::Duration publish_interval = std::chrono::seconds{1};
 /// Scripts whose first argument begins with a service address.
@@ -140,6 +138,11 @@ Master::Master(MasterSetup setup) : setup_{std::move(setup)} {
     (void)!status->channel->send_fd(received.tag, received.fd.get());
   };
   supervisor_->on_lost = [this](Child& child, const std::string& how) { lost(child, how); };
+  media_ = std::make_unique<Media>(
+      loop_, *supervisor_, [this](core::LogLevel level, std::string_view text) { log(level, text); },
+      [this](core::LinkId link) {
+        if (started_) step(os::now(), core::LinkOpened{link});
+      });
 }
 
 Master::~Master() = default;
@@ -196,7 +199,7 @@ core::Result<void> Master::prepare() {
 
   times_ = file_times();
   add_children();
-  open_media(now.instant);
+  media_->start(engine_->config().media, static_cast<std::uint16_t>(::getpid()), now.instant);
   watch_signals();
   return {};
 }
@@ -320,39 +323,6 @@ core::Result<void> Master::open_register_socket() {
   return {};
 }
 
-void Master::open_media(core::Instant now) {
-  const auto& media = engine_->config().media;
-  links_.resize(media.size());
-  link_retry_.assign(media.size(), now);
-  retry_links(now);
-}
-
-void Master::retry_links(core::Instant now) {
-  const auto& media = engine_->config().media;
-  for (std::size_t i = 0; i < media.size(); ++i) {
-    if (link_retry_[i] > now) continue;
-    const core::LinkId link{static_cast<std::uint16_t>(i)};
-    const os::CapScope raised{CAP_NET_RAW, CAP_NET_BIND_SERVICE};
-    // habit: echoes are marked by our pid; each medium has a mark of its own besides.
-    auto opened = open_link(media[i], static_cast<std::uint16_t>(
-                                          static_cast<std::size_t>(::getpid()) + i));
-    if (!opened) {
-      if (link_retry_[i] != core::Instant{}) log(core::LogLevel::error, opened.error().text);
-      link_retry_[i] = now + link_retry;
-      continue;
-    }
-    link_retry_[i] = core::never;
-    links_[i] = std::move(*opened);
-    const std::string title = link_title(media[i]);
-    // Writer before reader: the first answer to a packet must find a way out.
-    supervisor_->add({ipc::Role::writer, link, "heartbeat: write: " + title,
-                      links_[i].send.get(), -1});
-    supervisor_->add({ipc::Role::reader, link, "heartbeat: read: " + title,
-                      links_[i].receive.get(), -1});
-    if (started_) step(os::now(), core::LinkOpened{link});
-  }
-}
-
 void Master::add_children() {
   supervisor_->add({ipc::Role::runner, core::no_link, "heartbeat: runner", -1, -1});
   supervisor_->add({ipc::Role::status, core::no_link, "heartbeat: status",
@@ -400,7 +370,7 @@ void Master::turn() {
     return;
   }
   asked_for_ = std::min({engine_->next_deadline(), supervisor_->next_deadline(),
-                         *std::ranges::min_element(link_retry_)});
+                         media_->next_deadline()});
   if (!drained) asked_for_ = last_turn_;
   loop_.deadline(asked_for_);
 }
@@ -480,6 +450,8 @@ void Master::take_message(Child& child, ipc::RecordType type, const core::Messag
       log(level_of(message.text_or_empty("level")), message.text_or_empty("text"));
       return;
     case RecordType::link_error:
+      media_->failed(child.spec.link, static_cast<int>(message.decimal("errno").value_or(0)),
+                     message.text_or_empty("text"), now.instant);
       step(now, core::LinkFailed{child.spec.link, message.text_or_empty("text")});
       return;
     case RecordType::client_join: {
@@ -559,7 +531,7 @@ void Master::finish_turn(core::Now now) {
     if (child->channel) child->channel->flush();
   }
   supervisor_->start_due(now.instant);
-  retry_links(now.instant);
+  media_->serve(now.instant);
 }
 
 void Master::publish(core::Instant now) {
@@ -755,9 +727,9 @@ void Master::push(Child* child, ipc::RecordType type, const core::Message& messa
 void Master::spawned(Child& child) {
   if (child.spec.role == ipc::Role::status) configure_status(child);
   if (child.spec.role == ipc::Role::runner) configure_runner(child);
-  if (child.spec.link != core::no_link && links_[child.spec.link.value].echo) {
+  if (child.spec.link != core::no_link && media_->echo(child.spec.link)) {
     scratch_.clear();
-    os::describe(*links_[child.spec.link.value].echo, scratch_);
+    os::describe(*media_->echo(child.spec.link), scratch_);
     push(&child, ipc::RecordType::echo_targets, scratch_);
   }
   child.channel->flush();

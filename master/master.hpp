@@ -5,7 +5,7 @@
 #include "ipc/board.hpp"
 #include "master/adopt.hpp"
 #include "master/config_files.hpp"
-#include "master/links.hpp"
+#include "master/media.hpp"
 #include "master/supervisor.hpp"
 #include "os/fd.hpp"
 #include "os/loop.hpp"
@@ -55,8 +55,6 @@ class Master {
   core::Result<void> make_folders();
   core::Result<void> open_fifo();
   core::Result<void> open_register_socket();
-  void open_media(core::Instant now);
-  void retry_links(core::Instant now);
   void add_children();
   void watch_signals();
   void tell_ready();
@@ -118,8 +116,7 @@ class Master {
   std::optional<Estate> estate_;  ///< of a master that died just now, and that we follow
   std::shared_ptr<const core::Continuity> past_;  ///< what the image before us knew at its end
   std::optional<ipc::Board> board_;
-  std::vector<OpenLink> links_;
-  std::vector<core::Instant> link_retry_;
+  std::unique_ptr<Media> media_;
   os::Fd fifo_, register_socket_, signals_, log_file_, debug_file_;
   std::map<core::ClientId, std::string> clients_;  ///< named ones, as the status process told
   std::deque<std::pair<core::LogLevel, std::string>>

@@ -7,6 +7,7 @@
 
 #include <algorithm>
 #include <csignal>
+#include <utility>
 
 #include <poll.h>
 
@@ -56,6 +57,25 @@ Child* Supervisor::find(ipc::Role role, core::LinkId link) {
     return child->spec.role == role && child->spec.link == link;
   });
   return found == children_.end() ? nullptr : found->get();
+}
+
+void Supervisor::end(Child& child, Wanted wanted) {
+  child.wanted = wanted;
+  child.process->kill(SIGKILL);  // lost() follows
+}
+
+void Supervisor::close(Child& child) {
+  if (child.process) return end(child, Wanted::closed);
+  child.state = ChildState::closed;
+}
+
+void Supervisor::open(Child& child, int medium, core::Instant now) {
+  child.spec.medium = medium;
+  child.failures = 0;
+  if (child.process) return end(child, Wanted::renewed);
+  child.state = ChildState::waiting;
+  child.next_start = now;
+  start_due(now);
 }
 
 void Supervisor::start_due(core::Instant now) {
@@ -114,6 +134,14 @@ void Supervisor::lost(Child& child) {
   loop_.unwatch(child.channel->bell());
   const auto end = child.process->reap().value_or(os::ProcessEnd{true, SIGKILL});
   const core::Instant now = os::instant_now();
+  const Wanted wanted = std::exchange(child.wanted, Wanted::running);
+  if (wanted != Wanted::running) {
+    child.state = wanted == Wanted::closed ? ChildState::closed : ChildState::waiting;
+    child.next_start = now;
+    child.process.reset();
+    child.channel.reset();
+    return start_due(now);
+  }
   if (now - child.started >= long_life) child.failures = 0;
   ++child.failures;
   const std::uint32_t forgiven = end.signaled ? forgiven_kills : 0;
@@ -161,8 +189,9 @@ void Supervisor::finish() {
 }
 
 bool Supervisor::all_ready() const {
-  return std::ranges::all_of(children_,
-                             [](const auto& child) { return child->state == ChildState::ready; });
+  return std::ranges::all_of(children_, [](const auto& child) {
+    return child->state == ChildState::ready || child->state == ChildState::closed;
+  });
 }
 
 }  // namespace hb::master

@@ -25,13 +25,18 @@ struct ChildSpec {
   int extra = -1;           ///< becomes fd 7 (the board for the status process)
 };
 
-enum class ChildState : std::uint8_t { waiting, starting, ready, refused };
+/// refused: it said that starting it again is of no use. closed: its medium is away (close()).
+enum class ChildState : std::uint8_t { waiting, starting, ready, refused, closed };
+
+/// What is to become of a child whose process we end ourselves.
+enum class Wanted : std::uint8_t { running, renewed, closed };
 
 /// One place of the process table; its process and channel are replaced at every respawn: a ring is
 /// born and dies with its child (design rule 5).
 struct Child {
   ChildSpec spec;
   ChildState state = ChildState::waiting;
+  Wanted wanted = Wanted::running;
   std::uint64_t incarnation = 0;
   std::uint32_t failures = 0;            ///< in a row; a long life resets it
   core::Instant started{};
@@ -64,6 +69,11 @@ class Supervisor {
   [[nodiscard]] std::vector<std::unique_ptr<Child>>& children() { return children_; }
   [[nodiscard]] Child* find(ipc::Role role, core::LinkId link = core::no_link);
 
+  /// Its medium is away: its process ends, and none follows until open().
+  void close(Child& child);
+  /// Runs it on another descriptor, in a new process; also after close() or a refusal.
+  void open(Child& child, int medium, core::Instant now);
+
   /// Spawns what is due.
   void start_due(core::Instant now);
   [[nodiscard]] core::Instant next_deadline() const;
@@ -77,6 +87,7 @@ class Supervisor {
   [[nodiscard]] bool all_ready() const;
 
  private:
+  void end(Child& child, Wanted wanted);
   void spawn(Child& child, core::Instant now);
   void lost(Child& child);
 

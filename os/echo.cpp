@@ -89,10 +89,11 @@ std::optional<EchoHost> host_of(std::string_view text) {
 
 }  // namespace
 
-core::Result<EchoHost> resolve_echo_host(Family family, const std::string& text) {
+core::Result<EchoHost> resolve_echo_host(Family family, const std::string& text, Names names) {
   addrinfo hints{};
   hints.ai_family = family == Family::v4 ? AF_INET : AF_INET6;
   hints.ai_socktype = SOCK_RAW;
+  if (names == Names::numeric) hints.ai_flags = AI_NUMERICHOST;
   addrinfo* found = nullptr;
   if (const int error = ::getaddrinfo(text.c_str(), nullptr, &hints, &found); error != 0) {
     return core::Error{fmt::format("{}: {}; write a numeric address or put it into /etc/hosts",

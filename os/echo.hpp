@@ -35,7 +35,8 @@ struct EchoTargets {
 };
 
 /// A name or an address (IPv6 link-local with %interface). The error names the cure.
-[[nodiscard]] core::Result<EchoHost> resolve_echo_host(Family family, const std::string& text);
+[[nodiscard]] core::Result<EchoHost> resolve_echo_host(Family family, const std::string& text,
+                                                       Names names = Names::look_up);
 
 /// Raw sockets (they need CAP_NET_RAW), non-blocking, close-on-exec. The receiver gets echo replies
 /// alone, with the kernel's stamps; the sender nothing at all.

@@ -13,6 +13,9 @@
 
 namespace hb::os {
 
+/// numeric: no name is looked up, which may block as long as the resolver does.
+enum class Names : std::uint8_t { look_up, numeric };
+
 enum class Family : std::uint8_t { v4, v6 };
 
 /// Bytes in network order; IPv4 uses the first four, the others stay zero.

@@ -29,6 +29,17 @@ core::Error failed(std::string what, int code = errno) {
   return {fmt::format("{}: {}", what, std::strerror(code)), code};
 }
 
+IpAddress ip_of(const Address& from) {
+  IpAddress address;
+  if (from.base.sa_family == AF_INET6) {
+    address.family = Family::v6;
+    std::memcpy(address.bytes.data(), &from.v6.sin6_addr, address.size());
+  } else {
+    std::memcpy(address.bytes.data(), &from.v4.sin_addr, address.size());
+  }
+  return address;
+}
+
 socklen_t size_of(Family4or6 family) {
   return family == Family4or6::v4 ? sizeof(sockaddr_in) : sizeof(sockaddr_in6);
 }
@@ -38,15 +49,14 @@ bool is_any(const Address& address) {
                                            : IN6_IS_ADDR_UNSPECIFIED(&address.v6.sin6_addr) != 0;
 }
 
-/// A numeric address or, for unicast peers, a host name; "" is any. A link-local IPv6 address gets
-/// the interface's scope.
+/// A numeric address; "" is any. A link-local IPv6 address gets the interface's scope.
 core::Result<Address> resolve(Family4or6 family, const std::string& text, std::uint16_t port,
                               const std::string& interface) {
   Address address{};
   addrinfo hints{};
   hints.ai_family = family == Family4or6::v4 ? AF_INET : AF_INET6;
   hints.ai_socktype = SOCK_DGRAM;
-  hints.ai_flags = AI_PASSIVE;
+  hints.ai_flags = AI_PASSIVE | AI_NUMERICHOST;
   addrinfo* found = nullptr;
   const std::string service = std::to_string(port);
   const int error = ::getaddrinfo(text.empty() ? nullptr : text.c_str(), service.c_str(), &hints,
@@ -97,12 +107,21 @@ core::Result<void> join_group(const Fd& socket, const Address& group,
                               const std::string& interface) {
   const auto index = index_of(interface);
   if (!index) return index.error();
+  // By default a socket hears every group that any socket of this host has joined.
+  constexpr int only_joined = 0;
   if (group.base.sa_family == AF_INET) {
+    if (auto done = set(socket, IPPROTO_IP, IP_MULTICAST_ALL, only_joined, "IP_MULTICAST_ALL");
+        !done)
+      return done;
     ip_mreqn request{};
     request.imr_multiaddr = group.v4.sin_addr;
     request.imr_ifindex = *index;
     return set(socket, IPPROTO_IP, IP_ADD_MEMBERSHIP, request, "multicast membership");
   }
+  if (auto done = set(socket, IPPROTO_IPV6, IPV6_MULTICAST_ALL, only_joined,
+                      "IPV6_MULTICAST_ALL");
+      !done)
+    return done;
   ipv6_mreq request{};
   request.ipv6mr_multiaddr = group.v6.sin6_addr;
   request.ipv6mr_interface = static_cast<unsigned>(*index);
@@ -141,6 +160,10 @@ core::Result<void> prepare_receiver(const Fd& socket, const UdpReceiver& options
   if (auto done = set(socket, SOL_SOCKET, SO_REUSEADDR, on, "SO_REUSEADDR"); !done) return done;
   if (auto done = set(socket, SOL_SOCKET, SO_TIMESTAMPNS, on, "SO_TIMESTAMPNS"); !done) return done;
   if (auto done = set(socket, SOL_SOCKET, SO_RXQ_OVFL, on, "SO_RXQ_OVFL"); !done) return done;
+  if (options.family == Family4or6::v6) {
+    // Without it the socket would also get what comes for IPv4 media on the same port.
+    if (auto done = set(socket, IPPROTO_IPV6, IPV6_V6ONLY, on, "IPV6_V6ONLY"); !done) return done;
+  }
   if (options.sharing == PortSharing::share) {
     if (auto done = set(socket, SOL_SOCKET, SO_REUSEPORT, on, "SO_REUSEPORT"); !done) return done;
   }
@@ -241,6 +264,30 @@ core::Result<std::string> broadcast_address(const std::string& interface) {
   return {boost::system::in_place_value, text};
 }
 
+core::Result<std::string> look_up_ipv4(const std::string& host) {
+  addrinfo hints{};
+  hints.ai_family = AF_INET;
+  hints.ai_socktype = SOCK_DGRAM;
+  addrinfo* found = nullptr;
+  if (const int error = ::getaddrinfo(host.c_str(), nullptr, &hints, &found); error != 0) {
+    return core::Error{fmt::format("{}: {}; write a numeric address or put it into /etc/hosts",
+                                   host, ::gai_strerror(error)), EADDRNOTAVAIL};
+  }
+  Address address{};
+  std::memcpy(&address, found->ai_addr, std::min<std::size_t>(found->ai_addrlen, sizeof address));
+  ::freeaddrinfo(found);
+  return {boost::system::in_place_value, text_of(ip_of(address))};
+}
+
+Ends ends_of(int socket) {
+  Address own{}, peer{};
+  socklen_t size = sizeof own;
+  if (::getsockname(socket, &own.base, &size) != 0) return {};
+  size = sizeof peer;
+  if (::getpeername(socket, &peer.base, &size) != 0) return {};
+  return {ip_of(own), ip_of(peer)};
+}
+
 // ---- batches ----------------------------------------------------------------------------------
 
 namespace {
@@ -329,15 +376,7 @@ const Datagram& ReceiveBatch::operator[](std::size_t index) const {
 }
 
 IpAddress ReceiveBatch::source(std::size_t index) const {
-  const Address& from = state_->sources[index];
-  IpAddress address;
-  if (from.base.sa_family == AF_INET6) {
-    address.family = Family::v6;
-    std::memcpy(address.bytes.data(), &from.v6.sin6_addr, address.size());
-  } else {
-    std::memcpy(address.bytes.data(), &from.v4.sin_addr, address.size());
-  }
-  return address;
+  return ip_of(state_->sources[index]);
 }
 
 std::uint64_t ReceiveBatch::kernel_drops() const { return state_->drops; }

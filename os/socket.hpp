@@ -37,7 +37,7 @@ struct UdpReceiver {
 struct UdpSender {
   Family4or6 family = Family4or6::v4;
   std::string interface;
-  std::string address;  ///< peer or group; "" = the interface's broadcast address
+  std::string address;  ///< peer or group, numeric; "" = the interface's broadcast address
   std::uint16_t port = 694;
   DeviceBinding device = DeviceBinding::none;
   PortSharing sharing = PortSharing::none;
@@ -51,8 +51,19 @@ struct UdpSender {
 [[nodiscard]] core::Result<Fd> open_udp_receiver(const UdpReceiver& options);
 [[nodiscard]] core::Result<Fd> open_udp_sender(const UdpSender& options);
 
+/// The IPv4 address of a host name, or of an address itself, as text. May block as long as the
+/// resolver does.
+[[nodiscard]] core::Result<std::string> look_up_ipv4(const std::string& host);
+
 /// The IPv4 broadcast address of an interface, as text.
 [[nodiscard]] core::Result<std::string> broadcast_address(const std::string& interface);
+
+/// The addresses of a connected socket: its own is chosen when it is connected and stays, even if
+/// the host loses it, and then nothing can be sent any more. Zero addresses if it has none.
+struct Ends {
+  IpAddress own, peer;
+};
+[[nodiscard]] Ends ends_of(int socket);
 
 /// Datagrams of one system call.
 inline constexpr std::size_t batch_datagrams = 32;

@@ -1,8 +1,10 @@
 # configuration: writes ha.cf, haresources, authkeys and the test resource of a scenario
 import dataclasses
+import ipaddress
 
 VIP1, VIP2, VIP3 = '10.77.0.100', '10.77.0.101', '10.77.0.102'
-NETWORKS = ('10.77.0', '10.77.1', '10.77.2')
+NETWORKS = tuple(f'10.77.{link}' for link in range(6))
+NETWORKS6 = tuple(f'fd77:{link}' for link in range(6))
 
 # Logs each call; state is a file in /run, so that it ends with the host's power.
 # A file /etc/tres/NAME.OPERATION tells a call to go wrong: `fail`, `hang`, `sleep SECONDS`.
@@ -27,11 +29,20 @@ esac
 '''
 
 
+def add_ipv6(host, interfaces=None):
+    """Gives a booted host the addresses that a ucast6 line of Settings names."""
+    for interface in interfaces or host.addresses:
+        link = int(interface.removeprefix('eth'))
+        address = f'{ipaddress.ip_address(f"{NETWORKS6[link]}::{host.number}")}/64'
+        host.addresses6.add(address)
+        host.run('ip', 'address', 'add', address, 'dev', interface, 'nodad', check=True)
+
+
 @dataclasses.dataclass
 class Settings:
     """The configuration of one cluster. Times are milliseconds."""
     nodes: tuple = ('n1', 'n2')
-    media: tuple = ('bcast', 'bcast')  # one a link: bcast, ucast, mcast
+    media: tuple = ('bcast', 'bcast')  # one a link: see _medium
     auto_failback: str = 'on'          # on, off, legacy, or '' for no such line
     msgfmt: str = 'classic'
     keepalive: int = 200
@@ -63,7 +74,16 @@ class Settings:
         if medium == 'ucast':  # naming one's own address is harmless, so all nodes share the file
             return [f'ucast eth{link} {NETWORKS[link]}.{number + 1}'
                     for number in range(len(self.nodes))]
-        raise ValueError(f'medium {medium!r}: know bcast, ucast, mcast')
+        if medium == 'ucast6':  # see add_ipv6()
+            return [f'ucast6 eth{link} {NETWORKS6[link]}::{number + 1}'
+                    for number in range(len(self.nodes))]
+        if medium == 'mcast6':
+            return [f'mcast6 eth{link} ff05::77:{link + 1} 694 1 0']
+        if medium == 'serial':  # see serial.py
+            return ['baud 115200', f'serial /dev/ttyLAB{link}']
+        if medium == 'none':
+            return []
+        raise ValueError(f'medium {medium!r}: know bcast, ucast, mcast, ucast6, mcast6, serial')
 
     def haresources(self):
         return ''.join(f'{node} {resources}\n' for node, resources in self.groups)

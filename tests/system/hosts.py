@@ -100,6 +100,7 @@ class Host:
         self.folder = f'{lab.folder}/{name}'
         self.space = NetworkSpace()
         self.addresses = {}  # interface -> address/bits of its own
+        self.addresses6 = set()  # address/bits of its own, see configuration.add_ipv6
         self.process = None
         self._init_pid = None
         for part in ('upper', 'work', 'root'):
@@ -271,7 +272,7 @@ class Host:
         """Addresses on the interfaces beyond the host's own."""
         if not self.powered:
             return []
-        own = set(self.addresses.values())
+        own = set(self.addresses.values()) | self.addresses6
         links = json.loads(self.run('ip', '-json', 'address', check=True).stdout)
         found = []
         for link in links:

@@ -68,6 +68,12 @@ class Link:
     def plug_in(self, host):
         self.lab.space.batch([f'link set {self.ports[host]} up'])
 
+    def replug(self, host):
+        """A new interface in place of one that the host has removed: down, without an address."""
+        self.lab.space.batch([self.plug(host, host.addresses[f'eth{self.number}']),
+                              f'link set {self.ports[host]} master {self.bridge}',
+                              f'link set {self.ports[host]} up'])
+
     def policy(self, sender=None, receiver=None, loss=0, duplicate=0, reorder=0, delay_ms=0):
         """What happens to frames on their way; only for relayed links. loss=1 is a one-way cut."""
         ends = [self.ports[end] if end else '*' for end in (sender, receiver)]

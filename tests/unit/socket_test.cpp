@@ -220,6 +220,34 @@ TEST_CASE("multicast to ourselves, by the loop option") {
   CHECK(option(*silent, IPPROTO_IP, IP_MULTICAST_LOOP) == 0);
 }
 
+TEST_CASE("an IPv6 receiver hears neither IPv4 nor groups that only others joined") {
+  UdpReceiver to;
+  to.family = Family4or6::v6;
+  to.interface = "lo";
+  to.group = "ff15::77:1";
+  to.port = free_port();
+  const auto receiver = open_udp_receiver(to);
+  REQUIRE(receiver.has_value());
+  CHECK(option(*receiver, IPPROTO_IPV6, IPV6_V6ONLY) == 1);
+  CHECK(option(*receiver, IPPROTO_IPV6, IPV6_MULTICAST_ALL) == 0);
+}
+
+TEST_CASE("a connected socket tells its ends") {
+  const Link link = ucast();
+  CHECK(text_of(ends_of(link.sender.get()).own) == "127.0.0.1");
+  CHECK(text_of(ends_of(link.sender.get()).peer) == "127.0.0.1");
+  CHECK(ends_of(link.receiver.get()).peer == hb::os::IpAddress{});
+}
+
+TEST_CASE("names of hosts are looked up when asked to, and only then") {
+  CHECK(*look_up_ipv4("127.0.0.1") == "127.0.0.1");
+  CHECK(look_up_ipv4("no.such.host.invalid").error().text.find("/etc/hosts") != std::string::npos);
+  UdpSender from;
+  from.interface = "lo";
+  from.address = "localhost";
+  CHECK_FALSE(open_udp_sender(from).has_value());
+}
+
 TEST_CASE("errors name what is wrong") {
   UdpReceiver to;
   to.interface = "no-such0";
