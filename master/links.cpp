@@ -143,7 +143,7 @@ core::Result<OpenLink> open_link(const core::MediumConfig& medium, std::uint16_t
     return OpenLink{std::move(*receive), std::move(*send), std::nullopt,
                     {::if_nametoindex(medium.interface.c_str())}};
   }
-  return core::Error{noun + ": this medium is not supported yet; use ucast, bcast or mcast"};
+  return core::Error{noun + ": this medium is not supported yet; use another one"};
 }
 
 core::Result<void> look_up_peer(core::MediumConfig& medium) {

@@ -139,7 +139,8 @@ Master::Master(MasterSetup setup) : setup_{std::move(setup)} {
   };
   supervisor_->on_lost = [this](Child& child, const std::string& how) { lost(child, how); };
   media_ = std::make_unique<Media>(
-      loop_, *supervisor_, [this](core::LogLevel level, std::string_view text) { log(level, text); },
+      loop_, *supervisor_,
+      [this](core::LogLevel level, std::string_view text) { log(level, text); },
       [this](core::LinkId link) {
         if (started_) step(os::now(), core::LinkOpened{link});
       });

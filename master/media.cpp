@@ -144,7 +144,9 @@ void Media::check(core::Instant now) {
     return;
   }
   for (std::size_t i = 0; i < media_.size(); ++i) {
-    if (!media_[i].is_open || !fits(media_[i].open, media_[i].config, *network)) try_open(i, os::Names::numeric, now);
+    const bool good =
+        media_[i].is_open && fits(media_[i].open, media_[i].config, *network);
+    if (!good) try_open(i, os::Names::numeric, now);
   }
 }
 

@@ -16,10 +16,11 @@
 
 namespace hb::master {
 
-/// Opens each medium of ha.cf and adds its writer and reader to the supervisor. A medium that cannot
-/// be opened is tried again every two seconds, and when the kernel tells of a change. One whose
-/// interface vanished, was renamed or lost the address that its sockets send from is closed, and its
-/// two processes end: the link is down, for us and for the peers, until it can be opened again.
+/// Opens each medium of ha.cf and adds its writer and reader to the supervisor. A medium that
+/// cannot be opened is tried again every two seconds, and when the kernel tells of a change. One
+/// whose interface vanished, was renamed or lost the address that its sockets send from is closed,
+/// and its two processes end: the link is down, for us and for the peers, until it can be opened
+/// again.
 class Media {
  public:
   using Log = std::function<void(core::LogLevel, std::string_view)>;
