@@ -215,6 +215,14 @@ OUTDATER := \
   clients/drbd_peer_outdater.cpp \
   clients/outdater_socket.cpp \
   clients/outdating.cpp
+CIB := \
+  clients/cib/agents.cpp \
+  clients/cib/cib.cpp \
+  clients/cib/corosync.cpp \
+  clients/cib/fencing.cpp \
+  clients/cib/main.cpp \
+  clients/cib/sources.cpp \
+  clients/cib/xml.cpp
 
 # ---- the fast service address
 IPADDR := \
@@ -287,6 +295,7 @@ UNIT_PARTS := \
   readers/message_cutter.cpp \
   scripts/resource.d/address.cpp \
   $(filter clients/%,$(LIBHBCLIENT)) \
+  $(filter-out clients/cib/main.cpp,$(CIB)) \
   clients/mgmt_protocol.cpp \
   clients/mgmtcmd/known_servers.cpp \
   clients/mgmtd/certificate.cpp \
@@ -402,7 +411,7 @@ V ?=
 Q := $(if $(V),,@)
 
 .PHONY: all
-all: $(B)/heartbeat $(B)/cl_status $(B)/mgmtd $(B)/mgmtcmd $(B)/ipfail $(B)/witness $(B)/dopd $(B)/drbd-peer-outdater $(B)/IPaddr $(B)/libhbclient.so.1.0.0
+all: $(B)/heartbeat $(B)/cl_status $(B)/mgmtd $(B)/mgmtcmd $(B)/ipfail $(B)/witness $(B)/dopd $(B)/drbd-peer-outdater $(B)/haresources2cib $(B)/IPaddr $(B)/libhbclient.so.1.0.0
 
 # ---- rules
 .SECONDARY: # objects of pattern-made programs stay
@@ -456,6 +465,8 @@ $(B)/witness: $(call objects,$(WITNESS)) $(LOWER)
 $(B)/dopd: $(call objects,$(DOPD)) $(LOWER)
 	$(call link,$(LIBS))
 $(B)/drbd-peer-outdater: $(call objects,$(OUTDATER)) $(LOWER)
+	$(call link,$(LIBS))
+$(B)/haresources2cib: $(call objects,$(CIB)) $(LOWER)
 	$(call link,$(LIBS))
 $(B)/fake_master: $(call objects,$(FAKE_MASTER)) $(LOWER)
 	$(call link,$(LIBS))

@@ -1,4 +1,4 @@
-# peer: Debian's heartbeat 3.0.6 and etcd, fetched and unpacked for labs, never installed here
+# peer: Debian's heartbeat 3.0.6, Pacemaker's tools and etcd, fetched and unpacked for labs, never installed here
 import fcntl
 import os
 import shutil
@@ -18,8 +18,20 @@ def fetch_debian():
     with open(f'{CACHE}/lock', 'w') as lock:
         fcntl.flock(lock, fcntl.LOCK_EX)  # two test runs may start at once
         if not os.path.exists(f'{root}/usr/libexec/heartbeat/heartbeat'):
-            _download()
-            _unpack(root)
+            _download('deb', 'heartbeat')
+            _unpack(root, 'deb')
+    return root
+
+
+def fetch_pacemaker():
+    """Returns the folder of Pacemaker's command line tools, corosync and resource agents."""
+    root = f'{CACHE}/pacemaker'
+    os.makedirs(CACHE, exist_ok=True)
+    with open(f'{CACHE}/lock', 'w') as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        if not os.path.exists(f'{root}/usr/sbin/crm_simulate'):
+            _download('pacemaker-deb', 'pacemaker-cli-utils', 'corosync', 'resource-agents')
+            _unpack(root, 'pacemaker-deb')
     return root
 
 
@@ -50,20 +62,20 @@ def _run_with_lists(command, what, folder=None):
         raise RuntimeError(f'cannot download {what}: {answer.stderr.strip()}')
 
 
-def _download():
-    archives = f'{CACHE}/deb'
+def _download(folder, *packages):
+    archives = f'{CACHE}/{folder}'
     os.makedirs(f'{archives}/partial', exist_ok=True)
     command = ['apt-get', 'install', '-qq', '-y', '--no-install-recommends', '--download-only',
-               '-o', f'Dir::Cache::archives={archives}', 'heartbeat']
-    _run_with_lists(command, 'heartbeat 3.0.6')
+               '-o', f'Dir::Cache::archives={archives}', *packages]
+    _run_with_lists(command, ' '.join(packages))
 
 
-def _unpack(root):
+def _unpack(root, folder):
     fresh = f'{root}.new'
     shutil.rmtree(fresh, ignore_errors=True)
-    for name in sorted(os.listdir(f'{CACHE}/deb')):
+    for name in sorted(os.listdir(f'{CACHE}/{folder}')):
         if name.endswith('.deb'):
-            subprocess.run(['dpkg-deb', '-x', f'{CACHE}/deb/{name}', fresh], check=True)
+            subprocess.run(['dpkg-deb', '-x', f'{CACHE}/{folder}/{name}', fresh], check=True)
     for name in MERGED:
         if os.path.isdir(f'{fresh}/{name}') and not os.path.islink(f'{fresh}/{name}'):
             shutil.copytree(f'{fresh}/{name}', f'{fresh}/usr/{name}', symlinks=True,
