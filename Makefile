@@ -350,6 +350,7 @@ FUZZ := \
   tests/fuzz/fuzz_api.cpp \
   tests/fuzz/fuzz_auth.cpp \
   tests/fuzz/fuzz_authkeys.cpp \
+  tests/fuzz/fuzz_cib.cpp \
   tests/fuzz/fuzz_clients.cpp \
   tests/fuzz/fuzz_compress.cpp \
   tests/fuzz/fuzz_echo.cpp \
