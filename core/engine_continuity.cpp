@@ -12,7 +12,9 @@ void Engine::Parts::save(Continuity& into) const {
   into.last_ticket = last_ticket_;
   into.last_hook = last_hook_;
   into.next_client_generation = next_client_generation_;
-  into.active = is_up() ? 1 : 0;
+  // Also in the turn that hands over to the next image: it may be the last one of this master.
+  const bool hands_over = phase_ == Phase::gone && exit_reason_ == ExitReason::resume;
+  into.active = is_up() || hands_over ? 1 : 0;
   into.stop_asked = stop_asked_ ? 1 : 0;
   into.manages_resources = resources_ ? 1 : 0;
   into.node_count = static_cast<std::uint16_t>(config_.nodes.size());

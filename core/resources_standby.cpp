@@ -107,7 +107,8 @@ void Resources::asked_here(NodeId asker, Holding set, const Message& message) {
   if (!other_known || !other_stable) {
     return log(LogLevel::warn, resource_text::other_in_flux, "me", name(asker));
   }
-  if (phase_ != Phase::stable || stop_asked_) {
+  // In doubt: whoever has not told yet may have taken what is offered here.
+  if (phase_ != Phase::stable || stop_asked_ || doubt_.awaited.any()) {
     log(LogLevel::warn, resource_text::local_in_flux, "me", name(asker));
     if (!ours && is_ours(asker)) send_ask("not", asker);
     return;

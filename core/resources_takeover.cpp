@@ -20,14 +20,16 @@ void Resources::on(const NodeDied& event) {
   live_.reset(node.value);
   auto& who = peer(node);
   const GroupSet before = claims(node);
+  const bool said_goodbye = event.heard && who.gone;
   const bool empty_handed =
       event.heard &&
-      (who.gone || (!is_legacy() && who.announced && before.none() && who.booked == Holding::none));
+      (said_goodbye || (!is_legacy() && who.announced && before.none() && who.booked == Holding::none));
   withhold(node, who.unknown);
   who = Peer{};
   who.gone = true;
   who.before_death = before;
-  if (!empty_handed) who.silent_since = now_.instant;
+  // Who held nothing may live on behind a cut, and take from now on.
+  if (!said_goodbye) who.silent_since = now_.instant;
   partner_lost(node);
   for (auto& each_book : books_) {
     if (each_book.wanted_by == node) each_book.wanted_by = no_node;

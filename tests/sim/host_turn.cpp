@@ -114,7 +114,8 @@ void Host::step(const core::Input& input) {
   const core::Outputs& outputs = engine_->step(local_now(), input);
   engine_->save(*memory_);  // before anything of it is seen outside
   const bool crashes = crash_ == Crash::soon || (crash_ == Crash::when_busy && !scripts_.empty());
-  if (crashes && is_active() && !runner_lost_ && !outputs.empty()) return crash_amid(outputs);
+  const bool goes_on = is_active() && memory_->active != 0;  // not in its very last turn
+  if (crashes && goes_on && !runner_lost_ && !outputs.empty()) return crash_amid(outputs);
   apply(outputs);
 }
 

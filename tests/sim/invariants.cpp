@@ -16,6 +16,8 @@ constexpr Duration settled = 3s;
 /// detection, then slow, failing or hanging stops of the model.
 constexpr Duration release_bound = 35s;
 constexpr Duration jam_bound = 15s;
+/// A stop and a start in its place.
+constexpr Duration restarting = 1s;
 /// In a calm run the cold start, with its initdead, is over.
 constexpr Duration settled_start = 12s;
 /// A flapping service link moves a group away, and home when it has been well for long enough: in
@@ -79,7 +81,17 @@ void Invariants::check_pair(const Host& a, const Host& b) {
                          a.id().value, b.id().value);
     }
     if (!a.runs(group) || !b.runs(group)) {
-      if (known != pair.shared_since.end()) pair.shared_since.erase(known);
+      if (known != pair.shared_since.end()) {
+        pair.parted[group.value] = world_.now;
+        pair.shared_since.erase(known);
+      }
+      continue;
+    }
+    // One of the two restarted in its place what its monitor found dead: nothing new.
+    const auto parted = pair.parted.find(group.value);
+    const bool again = parted != pair.parted.end() && world_.now - parted->second < restarting;
+    if (known == pair.shared_since.end() && again) {
+      pair.shared_since[group.value] = parted->second;
       continue;
     }
     if (known == pair.shared_since.end()) {

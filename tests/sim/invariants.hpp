@@ -47,6 +47,7 @@ class Invariants final : public Watcher {
     Instant talking_since{}, talked_until{};
     bool was_shared = false;
     std::map<std::uint16_t, Instant> shared_since;  // group
+    std::map<std::uint16_t, Instant> parted;        // group: no longer shared
   };
   void check_calm();
   void check_flapping();

@@ -3,7 +3,10 @@
 
 #include <fmt/core.h>
 
+#include <array>
 #include <charconv>
+#include <csignal>
+#include <cstdio>
 #include <cstdlib>
 #include <string>
 #include <string_view>
@@ -32,7 +35,18 @@ struct Options {
 /// In a campaign every so many seeds are run twice; with --seed always.
 constexpr std::uint64_t twice_every = 8;
 
+volatile std::uint64_t seed_under_way = 0;
+
+/// An ENSURE that does not hold tells no seed.
+void tell_seed(int) {
+  std::array<char, 64> text{};
+  const int size = std::snprintf(text.data(), text.size(), "  again: make sim SEED=%llu\n",
+                                 static_cast<unsigned long long>(seed_under_way));
+  static_cast<void>(!::write(STDOUT_FILENO, text.data(), static_cast<std::size_t>(size)));
+}
+
 bool run_one(std::uint64_t seed, bool verbose, bool twice, Probes& probes) {
+  seed_under_way = seed;
   const Outcome first = run_cluster(seed, verbose, probes);
   if (!first.failure.empty()) {
     fmt::print("seed {} failed {}\n  again: make sim SEED={}\n", seed, first.failure, seed);
@@ -115,6 +129,7 @@ std::uint64_t number(const char* text) {
 }  // namespace
 
 int main(int argc, char** argv) {
+  std::signal(SIGABRT, tell_seed);
   Options options;
   bool single = false;
   for (int i = 1; i < argc; ++i) {
