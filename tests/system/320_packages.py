@@ -1,4 +1,5 @@
 # 320_packages: Debian packages: clean, complete, and put in the place of a running 3.0.6 and back
+import concurrent.futures
 import os
 import re
 import subprocess
@@ -87,10 +88,13 @@ def in_place(context):
     packages.built()
     with context.lab('none', 'none', media=('ucast', 'bcast')) as lab:
         n1, n2 = lab.hosts
-        for host in lab.hosts:
+
+        def set_up(host):
             packages.prepare(host)
             packages.install_debian(host)
             lab.settings.install(host)
+        with concurrent.futures.ThreadPoolExecutor() as pool:
+            list(pool.map(set_up, lab.hosts))
         for host in lab.hosts:
             host.start()
         lab.wait_placed(25, n1='a', n2='b')

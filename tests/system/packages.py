@@ -2,6 +2,7 @@
 import fcntl
 import glob
 import os
+import shutil
 import subprocess
 
 import peer
@@ -72,9 +73,9 @@ def prepare(host):
     host.shell('rm -f /var/lib/man-db/auto-update')  # no index of manual pages, please
     peer.fetch_debian()
     host.plant_tree(f'{peer.CACHE}/deb', THEIRS)
+    os.makedirs(host.path(OURS))
     for path in built().values():
-        host.plant_tree(os.path.dirname(path), OURS)
-        break
+        shutil.copy(path, host.path(OURS))
 
 
 def dpkg(host, arguments, check=True):

@@ -35,6 +35,18 @@ def fetch_pacemaker():
     return root
 
 
+def fetch_logrotate():
+    """Returns the folder of an unpacked logrotate."""
+    root = f'{CACHE}/logrotate'
+    os.makedirs(CACHE, exist_ok=True)
+    with open(f'{CACHE}/lock', 'w') as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        if not os.path.exists(f'{root}/usr/sbin/logrotate'):
+            _download('logrotate-deb', 'logrotate')
+            _unpack(root, 'logrotate-deb')
+    return root
+
+
 def fetch_etcd():
     """Returns the folder of an unpacked etcd-server, one program that needs nothing else."""
     root = f'{CACHE}/etcd'
