@@ -14,7 +14,7 @@ from testing import STALL, check, equal, note, test
 ALLOWED = {}
 
 
-@test(320, 'packages: lintian has nothing to say, and nothing is missing', limit=180)
+@test(320, 'packages: lintian has nothing to say, and nothing is missing', limit=300)
 def clean(_):
     made = packages.built()
     equal(sorted(made), ['libhbclient1', 'systole', 'systole-dev'], 'packages')
@@ -83,18 +83,17 @@ def quiet(probers, since, what):
     check(max(gaps.values()) < STALL, f'{what}: gaps {gaps}')
 
 
-@test(321, 'a running pair of Debian\'s 3.0.6 is replaced node by node by dpkg, and back', limit=150)
+@test(321, 'a running pair of Debian\'s 3.0.6 is replaced node by node by dpkg, and back', limit=240)
 def in_place(context):
     packages.built()
     with context.lab('none', 'none', media=('ucast', 'bcast')) as lab:
         n1, n2 = lab.hosts
 
-        def set_up(host):
+        for host in lab.hosts:
             packages.prepare(host)
-            packages.install_debian(host)
             lab.settings.install(host)
         with concurrent.futures.ThreadPoolExecutor() as pool:
-            list(pool.map(set_up, lab.hosts))
+            list(pool.map(packages.install_debian, lab.hosts))
         for host in lab.hosts:
             host.start()
         lab.wait_placed(25, n1='a', n2='b')
@@ -148,7 +147,7 @@ def in_place(context):
 
 
 @test(322, 'an upgrade of the package keeps daemon and services; a broken ha.cf changes nothing',
-      limit=90)
+      limit=150)
 def upgrade(context):
     made = packages.built()
     with context.lab('none', media=('ucast',), groups=(
