@@ -26,12 +26,14 @@ CORE := \
   core/engine_receive.cpp \
   core/engine_send.cpp \
   core/engine_io.cpp \
+  core/fencing.cpp \
   core/frame.cpp \
   core/groups.cpp \
   core/ha_cf.cpp \
   core/ha_cf_checks.cpp \
   core/ha_cf_clients.cpp \
   core/ha_cf_directives.cpp \
+  core/ha_cf_fencing.cpp \
   core/ha_cf_media.cpp \
   core/ha_cf_ping.cpp \
   core/ha_cf_witness.cpp \
@@ -48,6 +50,7 @@ CORE := \
   core/resources.cpp \
   core/resources_continuity.cpp \
   core/resources_faults.cpp \
+  core/resources_fencing.cpp \
   core/resources_legacy.cpp \
   core/resources_pause.cpp \
   core/resources_path.cpp \
@@ -93,6 +96,7 @@ HEARTBEAT := \
   master/adopt.cpp \
   master/command_line.cpp \
   master/config_files.cpp \
+  master/fence_command.cpp \
   master/host_facts.cpp \
   master/links.cpp \
   master/media.cpp \
@@ -112,6 +116,7 @@ HEARTBEAT := \
   status/client_actions.cpp \
   status/clients.cpp \
   status/connection.cpp \
+  status/fencing.cpp \
   status/hooks.cpp \
   status/ledger.cpp \
   status/log_files.cpp \

@@ -90,6 +90,7 @@ constexpr std::array sub_commands{
     SubCommand{"hbparameter", "mp:", complaint_code, NeedsDaemon::yes, run_parameter},
     SubCommand{"resources", "m", complaint, NeedsDaemon::no, run_resources},
     SubCommand{"cleanup", "m", complaint, NeedsDaemon::no, run_cleanup},
+    SubCommand{"fenced", "m", complaint, NeedsDaemon::no, run_fenced},
     SubCommand{"maintenance", "m", complaint, NeedsDaemon::no, run_maintenance},
     SubCommand{"order", "m", complaint, NeedsDaemon::no, run_order},
     SubCommand{"test", "m", nullptr, NeedsDaemon::yes, run_test},

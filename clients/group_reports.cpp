@@ -78,11 +78,26 @@ std::string remarks_of(const Snapshot& snapshot, const GroupRow& row) {
   if (row.blocked != 0) add("not started on this node until: cl_status cleanup GROUP");
   if (row.withheld_by != core::no_node) {
     const std::string node = node_name(snapshot, row.withheld_by);
-    add(fmt::format("would not stop on {}; make sure that {} is off, then: cl_status cleanup GROUP",
-                    node, node));
+    add(fmt::format("would not stop on {0}; make sure that {0} is off, then: cl_status fenced {0}",
+                    node));
   }
   if (row.state == GroupState::unknown) add("a stop failed; stop it by hand, it is tried again");
   return text;
+}
+
+/// Why nothing is taken over, and the cure.
+void print_fencing(const Snapshot& snapshot) {
+  for (std::size_t i = 0; i < snapshot.node_count; ++i) {
+    const core::NodeRow& row = snapshot.nodes[i];
+    if (row.fencing == core::FenceState::none) continue;
+    const std::string_view name = row.name.view();
+    fmt::print("{} is dead and to be fenced before anything is taken over: {}", name,
+               row.fencing == core::FenceState::running ? "under way" : "waits for the next try");
+    if (row.fence_attempts > 0) {
+      fmt::print("; {} tries failed ({})", row.fence_attempts, row.fence_trouble.view());
+    }
+    fmt::print("\n\tif it is certain that {} is off: cl_status fenced {}\n", name, name);
+  }
 }
 
 void print_outcomes(const ipc::Outcomes& outcomes, std::string_view key) {
@@ -146,6 +161,7 @@ int run_resources(const Call&) {
   }
   const Snapshot& snapshot = **view;
   if (snapshot.maintenance != 0) fmt::print("maintenance is on: nothing is moved or monitored\n");
+  print_fencing(snapshot);
   const auto outcomes = ipc::read_outcomes(os::paths::outcomes);
   bool all_run = true;
   for (std::size_t i = 0; i < snapshot.group_count; ++i) {
@@ -175,6 +191,20 @@ int run_cleanup(const Call& call) {
     return parameter_error;
   }
   return give_order("t=sys_cleanup\nkey=" + group);
+}
+
+int run_fenced(const Call& call) {
+  if (call.options.words.size() != 1) {
+    std::fputs("Name one node, of which you have made sure that it is off.\n", stderr);
+    return parameter_error;
+  }
+  const std::string& node = call.options.words[0];
+  const bool plain = !node.empty() && node.find_first_of("\n\r") == std::string::npos;
+  if (!plain || node.size() > core::limits::node_name_bytes) {
+    std::fputs("That is no name of a node.\n", stderr);
+    return parameter_error;
+  }
+  return give_order("t=sys_fenced\nnode=" + node);
 }
 
 int run_maintenance(const Call& call) {

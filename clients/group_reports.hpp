@@ -15,6 +15,8 @@ namespace hb::clients::reports {
 /// `cleanup GROUP`, `maintenance on|off`: root only. Exit code 0: the daemon has done it; 1: it
 /// refused or does not run, 12 if it did not answer. `maintenance` alone prints on or off.
 [[nodiscard]] int run_cleanup(const Call& call);
+/// `fenced NODE`: somebody has made sure that this dead node is off.
+[[nodiscard]] int run_fenced(const Call& call);
 [[nodiscard]] int run_maintenance(const Call& call);
 
 /// `order NUMBER`: waits for what became of an order with that number (field sys_order of a message

@@ -29,7 +29,7 @@ bool is_sound(const Continuity::Node& row) {
   return is_at_most(row.status, NodeStatus::dead) && is_at_most(row.booked, Holding::all) &&
          row.dead_time_ms <= continuity_limits::dead_time_ms && !row.name.view().empty() &&
          are_truths(row.ever_heard, row.is_ours, row.flow_control, row.leaves, row.announced,
-                    row.stable, row.leaving, row.gone);
+                    row.stable, row.leaving, row.gone, row.fencing);
 }
 
 bool is_sound(const Continuity::Group& row) {

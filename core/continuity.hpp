@@ -45,6 +45,8 @@ struct Continuity {
     Holding booked{};
     std::uint8_t ever_heard = 0, is_ours = 0, flow_control = 0, leaves = 0;
     std::uint8_t announced = 0, stable = 0, leaving = 0, gone = 0;
+    std::uint8_t fencing = 0;    ///< it is to be fenced still
+    std::uint32_t fence_attempts = 0;
   };
   /// A group: its scripts (core/groups) and its book (core/resources).
   struct Group {

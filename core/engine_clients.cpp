@@ -58,7 +58,9 @@ void Engine::Parts::from_fifo(const FifoMessage& input) {
   }
   message.remove("auth");
   if (type == "witness") return on_witness(message);
-  if (type == "sys_cleanup" || type == "sys_maintenance") return on_order(message);
+  if (type == "sys_cleanup" || type == "sys_maintenance" || type == "sys_fenced") {
+    return on_order(message);
+  }
   route(message);
 }
 

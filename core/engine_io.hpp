@@ -132,6 +132,14 @@ struct RunAction {
 struct KillAction {
   Ticket ticket;
 };
+/// Reset a node, or with no_node only ask the device how it is. Ends with ActionDone; exit code 0
+/// is success. Ended by KillAction. `device`: see core/fencing.
+struct FenceNode {
+  Ticket ticket;
+  NodeId node;
+  Strong<struct DeviceTag, std::uint16_t> device;
+  Duration timeout;
+};
 /// Ask the service network who has the addresses of this group; answers come as AddressAnswered.
 struct ProbeAddresses {
   GroupId group;
@@ -187,7 +195,8 @@ struct Exit {
 };
 
 using Output =
-    std::variant<Send, RunAction, KillAction, ProbeAddresses, RunHook, ToClients, ToClient,
+    std::variant<Send, RunAction, KillAction, FenceNode, ProbeAddresses, RunHook,
+                 ToClients, ToClient,
                  ClientAnnounced, CommunicationUp, PauseClients, Log, Publish, Persist, Exit>;
 
 /// Outputs of one step, with the memory they point into. Reused: no allocation after warm-up.

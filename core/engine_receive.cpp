@@ -407,10 +407,10 @@ void Engine::Parts::deliver(const Message& message, NodeId node) {
   to_clients(client_class::all, message);
   if (!is_up()) return;
   if (is_resource_type(message.type())) {
-    tell_resources(ResourceMessage{node, &message});
-  } else {
-    run_hook(message);
+    return tell_resources(ResourceMessage{node, &message});
   }
+  if (message.type() == "stonith") tell_resources(ResourceMessage{node, &message});
+  run_hook(message);
 }
 
 void Engine::Parts::on_reqnodes(NodeId node) {

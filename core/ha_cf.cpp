@@ -23,7 +23,7 @@ constexpr std::array<std::string_view, 4> foreign_media{"hbaping", "rds", "tipc"
 constexpr std::size_t typing_errors = 2;
 
 constexpr auto tables = {setting_directives, medium_directives, ping_directives, witness_directives,
-                         client_directives};
+                         fencing_directives, client_directives};
 
 const Directive* find_in(std::span<const Directive> table, std::string_view name) {
   const auto found = std::find_if(table.begin(), table.end(),

@@ -83,6 +83,15 @@ struct StonithConfig {
   std::string parameters;
 };
 
+/// A program of the fence-agents kind for one node ("*": for any): an extension. Its parameters go
+/// to its standard input.
+struct FenceAgentConfig {
+  std::string node;
+  std::string program;  ///< full path
+  std::vector<std::string> parameters;  ///< name=value
+  std::size_t line = 0;
+};
+
 /// Who says, while nodes cannot hear each other, which of them may serve (core/witness).
 enum class WitnessKind : std::uint8_t { none, ping, etcd };
 struct WitnessConfig {
@@ -127,7 +136,10 @@ struct Config {
   bool manages_resources = true;  ///< false with pacemaker/crm other than off
   std::string pacemaker = "false";
 
-  std::vector<StonithConfig> stonith;
+  std::vector<StonithConfig> stonith;          ///< the last line that is for us: one, or none
+  std::vector<FenceAgentConfig> fence_agents;  ///< tried before it, in their order
+  Duration fence_timeout = std::chrono::seconds{60};  ///< of one attempt with one device
+  std::vector<std::pair<std::string, Duration>> fence_delays;  ///< by node
   WitnessConfig witness;
   std::vector<RespawnConfig> clients;
   std::vector<ApiAuth> api_auth;  ///< explicit lines and the built-in entries they do not replace

@@ -266,6 +266,7 @@ void apply_defaults(State& state) {
 }
 
 void cross_check(State& state) {
+  check_fencing(state);
   check_media(state);
   check_nodes(state);
   check_times(state);

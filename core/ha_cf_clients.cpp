@@ -1,4 +1,4 @@
-// ha_cf_clients: the directives of clients, authorizations, fencing devices and environment
+// ha_cf_clients: the directives of clients, authorizations and environment
 #include "core/ha_cf_parser.hpp"
 
 #include <fmt/core.h>
@@ -125,70 +125,6 @@ void add_api_auth(State& state, const Line& line, Word) {
   state.config.api_auth.push_back(std::move(entry));
 }
 
-// ---- stonith
-
-bool check_stonith_type(State& state, const Line& line, Word type) {
-  if (ask(state.host.lookup.knows_stonith, type.text)) return true;
-  state.refuse(line, type,
-               "no such fencing plugin in /usr/lib/stonith/plugins; external ones are written "
-               "external/NAME",
-               fmt::format("Invalid Stonith type [{}]", printable(type.text)));
-  return false;
-}
-
-void keep_stonith(State& state, const Line& line, StonithConfig device) {
-  if (!state.config.stonith.empty()) {
-    state.advise(line, {}, "replaces the fencing device named before; only one is kept");
-    state.config.stonith.clear();
-  }
-  state.advise(line, {}, "recorded, but this version drives no fencing device: a takeover does "
-                         "not wait until the other node is powered off");
-  state.config.stonith.push_back(std::move(device));
-}
-
-void set_stonith(State& state, const Line& line, Word) {
-  const auto words = words_of(line.rest.text, line.rest.column);
-  if (words.empty()) {
-    state.refuse(line, {}, "write: stonith type configuration-file", "No Stonith type given");
-    return;
-  }
-  if (!check_stonith_type(state, line, words[0])) return;
-  // 3.0.6 would go on with what its memory happens to hold in place of the name.
-  if (words.size() < 2 || !ask(state.host.lookup.exists, words[1].text)) {
-    const Word file = words.size() < 2 ? Word{} : words[1];
-    state.refuse(line, words.size() < 2 ? words[0] : file,
-                 words.size() < 2 ? "the configuration file is missing" : "no such file",
-                 fmt::format("Invalid Stonith config file [{}]", printable(file.text)));
-    return;
-  }
-  keep_stonith(state, line, {"", std::string{words[0].text}, std::string{words[1].text}});
-}
-
-void set_stonith_host(State& state, const Line& line, Word) {
-  const auto words = words_of(line.rest.text, line.rest.column);
-  if (words.empty()) {
-    state.refuse(line, {}, "write: stonith_host host type parameters...",
-                 "No Stonith hostname argument given");
-    return;
-  }
-  // habit: lines for other nodes are not looked at, since their plugins may not be here
-  if (words[0].text != "*" && lower(words[0].text) != state.config.node_name) return;
-  if (words.size() < 2) {
-    state.refuse(line, words[0], "the type of the fencing device is missing",
-                 "No Stonith type given");
-    return;
-  }
-  if (!check_stonith_type(state, line, words[1])) return;
-  if (words.size() < 3) {
-    state.refuse(line, words[1], "the parameters of the fencing device are missing",
-                 "Invalid Stonith configuration parameter []");
-    return;
-  }
-  const auto parameters = line.rest.text.substr(words[2].column - line.rest.column);
-  keep_stonith(state, line, {std::string{words[0].text}, std::string{words[1].text},
-                             std::string{parameters}});
-}
-
 // ---- env
 
 void set_env(State& state, const Line& line, Word value) {
@@ -261,8 +197,6 @@ constexpr Directive table[]{
     {"respawn", whole, Values::many, not_kept, add_respawn},
     {"failfast", whole, Values::many, not_kept, add_failfast},
     {"apiauth", whole, Values::many, not_kept, add_api_auth},
-    {"stonith", whole, Values::many, not_kept, set_stonith},
-    {"stonith_host", whole, Values::many, not_kept, set_stonith_host},
     {"env", list, Values::many, not_kept, set_env},
     {"pacemaker", list, Values::one, not_kept, set_pacemaker},  // keeps its text itself
     {"crm", list, Values::one, not_kept, set_pacemaker},

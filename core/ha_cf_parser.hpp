@@ -85,6 +85,7 @@ struct State {
 [[nodiscard]] std::span<const Directive> medium_directives();   ///< ha_cf_media.cpp
 [[nodiscard]] std::span<const Directive> ping_directives();     ///< ha_cf_ping.cpp
 [[nodiscard]] std::span<const Directive> client_directives();   ///< ha_cf_clients.cpp
+[[nodiscard]] std::span<const Directive> fencing_directives();  ///< ha_cf_fencing.cpp
 [[nodiscard]] std::span<const Directive> witness_directives();  ///< ha_cf_witness.cpp
 
 /// False, with an error, when no further medium may be added.
@@ -94,6 +95,7 @@ struct State {
 /// Defaults that depend on other values, and the checks of configuration §5: ha_cf_checks.cpp.
 void apply_defaults(State& state);
 void cross_check(State& state);
+void check_fencing(State& state);  ///< names of nodes in fencing lines: ha_cf_fencing.cpp
 /// Built-in api authorizations that no apiauth line replaced: ha_cf_clients.cpp.
 void add_builtin_api_auth(State& state);
 

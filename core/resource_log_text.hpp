@@ -42,6 +42,16 @@ inline constexpr char not_in_maintenance[] = "{} refused: maintenance is on.";
 inline constexpr char gave_up[] = "Dead node {} gave up resources.";
 inline constexpr char no_stonith[] = "No STONITH device configured.";
 inline constexpr char not_protected[] = "Shared disks are not protected.";
+inline constexpr char resetting[] = "Resetting node {} with [{}]";
+inline constexpr char now_reset[] = "node {} now reset.";
+inline constexpr char not_reset[] = "Host {} not reset!";
+inline constexpr char stonith_failed[] = "STONITH of {} failed.  Retrying...";
+inline constexpr char checking_device[] = "Checking status of STONITH device [{}]";
+inline constexpr char not_operational[] = "STONITH device {} not operational!";
+inline constexpr char fenced_elsewhere[] = "node {} was reset by {}.";
+inline constexpr char fencing_cancelled[] =
+    "node {} is here again: it is not reset any more.";
+inline constexpr char declared_off[] = "node {} is off, says somebody: it is not reset any more.";
 inline constexpr char being_acquired[] = "Resources being acquired from {}.";
 inline constexpr char takeover_cancelled[] =
     "Resource takeover cancelled - shutdown in progress.";

@@ -27,7 +27,8 @@ Resources::Resources(const Config& config, const std::vector<Group>& groups,
       books_(groups.size()),
       paths_(groups.size()),
       conflicts_(groups.size()),
-      witness_{config} {
+      witness_{config},
+      fencing_{config} {
   for (std::size_t i = 0; i < groups_.size(); ++i) {
     (groups_[i].home == self_ ? local_ : foreign_).set(i);
   }
@@ -110,10 +111,12 @@ void Resources::on(const ResourceMessage& event) {
   const auto type = message.type();
   if (type == "sys_cleanup") return on_cleanup(message);
   if (type == "sys_maintenance") return on_maintenance(message);
+  if (type == "sys_fenced") return on_fenced_order(message);
   if (type == "hb_takeover" && event.source == self_) return on_own_takeover(message);
   if (type == "ask_resources") return on_ask_resources(event.source, message);
   if (event.source == self_) return;  // what we sent has been acted on
   if (event.source.value >= peers_.size()) return;
+  if (type == "stonith") return on_stonith(event.source, message);
   if (type == "starting") return on_starting(event.source, message);
   if (type == "resource") return on_resource(event.source, message);
   if (type == "shutdone") return on_shutdone(event.source);
@@ -122,10 +125,13 @@ void Resources::on(const ResourceMessage& event) {
   if (type == "ip-request-resp") return on_ip_request_resp(event.source, message);
 }
 
-void Resources::on(const ActionDone& event) { runs_.done(now_, event, *sink_); }
+void Resources::on(const ActionDone& event) {
+  if (!on_fence_end(event)) runs_.done(now_, event, *sink_);
+}
 
 void Resources::on(const RunnerReady& event) {
   runs_.runner_ready(now_, event.running, *sink_);
+  fencing_.runner_ready(now_.instant, event.running);
 }
 
 void Resources::on(const AddressLost& event) {
@@ -168,6 +174,7 @@ void Resources::settle_once() {
   check_peers();
   check_doubt();
   check_witness();
+  fencing_.turn(now_.instant, witness_.is_configured() && !witness_.is_held(now_.instant), *sink_);
   if (!upkeep_.on) plan_pulls();
   take_orphans();
   progress_standby();

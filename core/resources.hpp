@@ -4,6 +4,7 @@
 #include "core/address_conflict.hpp"
 #include "core/continuity.hpp"
 #include "core/engine.hpp"
+#include "core/fencing.hpp"
 #include "core/groups.hpp"
 #include "core/placement.hpp"
 #include "core/resources_io.hpp"
@@ -243,6 +244,14 @@ class Resources {
   void read_silent(NodeId node, const Message& message);
   void check_witness();
   [[nodiscard]] Instant witness_deadline() const;
+
+  // fencing (resources_fencing.cpp)
+  [[nodiscard]] bool begin_fencing(NodeId node);
+  void fenced(NodeId node);
+  void cancel_fencing(NodeId node);
+  [[nodiscard]] bool on_fence_end(const ActionDone& event);
+  void on_stonith(NodeId source, const Message& message);
+  void on_fenced_order(const Message& order);
   void warn_of_partitions();
 
   // what fails, maintenance, orders of people (resources_faults.cpp)
@@ -383,6 +392,7 @@ class Resources {
   Instant failback_at_{};
   Doubt doubt_;
   Witness witness_;
+  Fencing fencing_;
   bool told_forbidden_ = false;
   bool anew_ = false;              ///< after the release a new generation begins
   Upkeep upkeep_;

@@ -45,6 +45,9 @@ void Resources::save(Continuity& into) const {
     row.stable = byte(who.stable);
     row.leaving = byte(who.leaving);
     row.gone = byte(who.gone);
+    const NodeId node{static_cast<std::uint16_t>(i)};
+    row.fencing = byte(fencing_.is_pending(node));
+    row.fence_attempts = fencing_.attempts(node);
   }
   for (std::size_t i = 0; i < groups_.size(); ++i) {
     const GroupId group{static_cast<std::uint16_t>(i)};
@@ -116,6 +119,9 @@ void Resources::remember(const Continuity& memory) {
   for (std::size_t i = 0; i < map.nodes.size(); ++i) {
     if (map.nodes[i] == no_node) continue;
     remember_peer(memory.nodes[i], peer(map.nodes[i]));
+    if (memory.nodes[i].fencing != 0 && fencing_.can_fence(map.nodes[i])) {
+      fencing_.remember(map.nodes[i], memory.nodes[i].fence_attempts, moment(memory.saved_at));
+    }
     if (has_bit(memory.taking_from, i)) taking_from_.set(map.nodes[i].value);
   }
   for (std::size_t g = 0; g < map.groups.size(); ++g) {

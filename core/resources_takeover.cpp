@@ -23,7 +23,8 @@ void Resources::on(const NodeDied& event) {
   const bool said_goodbye = event.heard && who.gone;
   const bool empty_handed =
       event.heard &&
-      (said_goodbye || (!is_legacy() && who.announced && before.none() && who.booked == Holding::none));
+      (said_goodbye ||
+       (!is_legacy() && who.announced && before.none() && who.booked == Holding::none));
   withhold(node, who.unknown);
   who = Peer{};
   who.gone = true;
@@ -37,16 +38,15 @@ void Resources::on(const NodeDied& event) {
   if (phase_ == Phase::releasing || phase_ == Phase::released) {
     return log(LogLevel::info, resource_text::takeover_cancelled);
   }
-  // Where a fencing device is configured, the node is reset here first, unless it gave up
-  // everything; none can be yet, so the takeover follows at once.
   if (empty_handed) {
     log(LogLevel::info, resource_text::gave_up, name(node));
-  } else {
+    send_stonith(node, "unneeded");
+  } else if (!begin_fencing(node)) {
     log(LogLevel::warn, resource_text::no_stonith);
     log(LogLevel::warn, resource_text::not_protected);
     log(LogLevel::info, resource_text::being_acquired, name(node));
+    send_stonith(node, "n_stnth");
   }
-  send_stonith(node, empty_handed ? "unneeded" : "n_stnth");
   if (!empty_handed) judge_answers(unaccounted(node), name(node));
   peer_is_gone(node);
 }
@@ -71,6 +71,7 @@ void Resources::on(const NodeReturned& event) {
   if (event.node == self_ || event.node.value >= peers_.size()) return;
   auto& who = peer(event.node);
   partner_lost(event.node);
+  cancel_fencing(event.node);
   switch (event.kind) {
     case ReturnKind::first:
       who = Peer{};
@@ -163,7 +164,7 @@ void Resources::take(GroupId group) {
 
 /// Everything taken from a gone node is through: says so, as its scripts did.
 void Resources::close_takeover() {
-  if ((taking_from_.none() && !acquiring_own_) || any_busy()) return;
+  if ((taking_from_.none() && !acquiring_own_) || any_busy() || is_forbidden_to_take()) return;
   if (acquiring_own_) {
     acquiring_own_ = false;
     log(LogLevel::info, resource_text::local_acquired);

@@ -105,6 +105,7 @@ void Resources::fill(Snapshot& snapshot) const {
   fill_faults(snapshot);
   for (const NodeId node : placement_.nodes()) {
     snapshot.nodes[node.value].holding = node == self_ ? snapshot.holding : peer(node).booked;
+    fencing_.fill(node, snapshot.nodes[node.value]);
   }
 }
 
@@ -120,6 +121,7 @@ void Resources::update_deadline() {
   at(failback_at_);
   at(doubt_.until);
   at(witness_deadline());
+  at(fencing_.next_deadline());
   for (const NodeId node : placement_.nodes()) {
     if (!is_live(node)) continue;
     at(peer(node).patience);

@@ -50,8 +50,9 @@ std::string Resources::names_of(const NodeSet& nodes) const {
   return list;
 }
 
-/// Nothing is taken before the witness allows it for every silent node.
+/// Nothing is taken before every silent node is fenced, or the witness allows it.
 bool Resources::is_forbidden_to_take() {
+  if (fencing_.is_pending()) return true;
   if (!witness_.is_configured()) return false;
   NodeId silent = no_node;
   each_silent([&](NodeId node) {
@@ -81,16 +82,6 @@ void Resources::check_witness() {
                         "releasing it", key(group), name(silent));
     runs_.stop(now_, group, *sink_);
   });
-}
-
-/// Said once in a life, before anybody needs it.
-void Resources::warn_of_partitions() {
-  if (witness_.is_configured()) return;
-  if (placement_.nodes().size() < 2 || groups_.empty()) return;
-  log(LogLevel::warn,
-      "No witness is configured{}: nodes that cannot hear each other will all run the same "
-      "resources. A line `witness ping ADDRESS` or `witness etcd URL` in ha.cf helps.",
-      config_.stonith.empty() ? "" : ", and this version fences nobody yet");
 }
 
 Instant Resources::witness_deadline() const {

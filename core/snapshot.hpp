@@ -31,6 +31,9 @@ enum class GroupState : std::uint8_t { stopped, starting, running, stopping, fai
 /// maintenance); begun: it was accepted, and its end is seen in the groups.
 enum class OrderResult : std::uint8_t { none, begun, refused };
 
+/// Whether a dead node is being fenced: waiting for its turn or for the next attempt, or under way.
+enum class FenceState : std::uint8_t { none, waiting, running };
+
 /// A name cut to its room and NUL-terminated; the old limit of 100 bytes always fits.
 template <std::size_t Size>
 struct FixedText {
@@ -58,7 +61,10 @@ struct NodeRow {
   std::uint64_t lost_packets = 0;
   Uuid uuid{};
   Holding holding{};
+  FenceState fencing{};
   FixedText<40> site;
+  std::uint32_t fence_attempts = 0;  ///< that failed
+  FixedText<124> fence_trouble;      ///< of the last one
 };
 
 struct LinkRow {

@@ -61,6 +61,7 @@ constexpr std::array permits = {
     Permit{RecordType::probe_addresses, Direction::down, bit(Role::runner), line},
     Permit{RecordType::paths_seen, Direction::up, bit(Role::runner), line},
     Permit{RecordType::address_answered, Direction::up, bit(Role::runner), small},
+    Permit{RecordType::fence, Direction::down, bit(Role::runner), line},
     Permit{RecordType::no_successor, Direction::down, bit(Role::runner), small},
     Permit{RecordType::action_done, Direction::up, bit(Role::runner), line},
     Permit{RecordType::client_done, Direction::up, bit(Role::runner), small},

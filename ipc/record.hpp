@@ -52,6 +52,7 @@ enum class RecordType : std::uint16_t {
   persist = 56,        ///< `file`, `content`: written atomically by the runner
   goodbye = 57,        ///< empty: the master leaves on purpose; resources are released or kept
   holdings = 58,       ///< `address`*, `group`*: service addresses that the guardian watches
+  fence = 49,          ///< `ticket`, `program`, `arg`*, `input`, `timeout` ms: reset a node
   no_successor = 59,   ///< empty: the master is being stopped; if it dies, nobody follows it
   service_paths = 70,  ///< `address`*, `group`*: whose interfaces the runner watches
   probe_addresses = 71, ///< `group`, `address`*: ask the neighbours who has them

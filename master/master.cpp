@@ -5,6 +5,7 @@
 #include "core/log_text.hpp"
 #include "core/version.hpp"
 #include "core/witness.hpp"
+#include "master/fence_command.hpp"
 #include "master/state_files.hpp"
 #include "master/script_environment.hpp"
 #include "os/clock.hpp"
@@ -631,6 +632,18 @@ void Master::carry_out(const core::KillAction& action) {
   scratch_.clear();
   scratch_.add_decimal("ticket", action.ticket.value);
   push(supervisor_->find(ipc::Role::runner), ipc::RecordType::kill_action, scratch_);
+}
+
+void Master::carry_out(const core::FenceNode& order) {
+  const FenceCommand command = fence_command(engine_->config(), order.device, order.node);
+  scratch_.clear();
+  scratch_.add_decimal("ticket", order.ticket.value);
+  scratch_.add("program", command.program);
+  for (const std::string& argument : command.arguments) scratch_.add("arg", argument);
+  scratch_.add("input", command.input);
+  const auto timeout = std::chrono::ceil<std::chrono::milliseconds>(order.timeout);
+  scratch_.add_decimal("timeout", static_cast<std::uint64_t>(timeout.count()));
+  push(supervisor_->find(ipc::Role::runner), ipc::RecordType::fence, scratch_);
 }
 
 void Master::carry_out(const core::ProbeAddresses& probe) {

@@ -76,6 +76,7 @@ class Master {
   void carry_out(const core::Send& send);
   void carry_out(const core::RunAction& action);
   void carry_out(const core::KillAction& action);
+  void carry_out(const core::FenceNode& order);
   void carry_out(const core::ProbeAddresses& probe);
   void carry_out(const core::RunHook& hook);
   void carry_out(const core::ToClients& event);

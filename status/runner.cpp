@@ -9,6 +9,7 @@
 #include "status/actions.hpp"
 #include "status/address_probes.hpp"
 #include "status/addresses.hpp"
+#include "status/fencing.hpp"
 #include "status/hooks.hpp"
 #include "status/ledger.hpp"
 #include "status/logger.hpp"
@@ -126,6 +127,7 @@ class Runner {
   std::optional<Ledger> ledger_;  // from the first runner_config on
   std::optional<Actions> actions_;
   Hooks hooks_;
+  Fencing fencing_;
   RespawnClients clients_;
   StateWriter state_writer_;
   Addresses addresses_;
@@ -148,6 +150,10 @@ Runner::Runner(ipc::Child child)
                     [this](LogLevel level, std::string_view text) { log(level, text); }},
       hooks_(surroundings_, [this](std::uint64_t ticket, core::ActionEnd end, int code) {
         report_end(ticket, end, code, {});
+      }),
+      fencing_(surroundings_, [this](std::uint64_t ticket, core::ActionEnd end, int code,
+                                     std::string_view output) {
+        report_end(ticket, end, code, output);
       }),
       clients_(surroundings_, [this](std::uint64_t ticket, const ProcessEnd& ended) {
         report_client(ticket, ended);
@@ -209,9 +215,13 @@ void Runner::take_message(RecordType type, const core::Message& message) {
   switch (type) {
     case RecordType::runner_config: return configure(message);
     case RecordType::run_action: return order(message);
-    case RecordType::kill_action:
-      if (actions_) actions_->kill(message.decimal("ticket").value_or(0));
+    case RecordType::kill_action: {
+      const auto ticket = message.decimal("ticket").value_or(0);
+      fencing_.kill(ticket);
+      if (actions_) actions_->kill(ticket);
       return;
+    }
+    case RecordType::fence: return fencing_.run(message);
     case RecordType::run_hook: return hooks_.run(message);
     case RecordType::start_client: return clients_.start(message);
     case RecordType::stop_client: {
@@ -347,6 +357,7 @@ void Runner::turn() {
     actions_->save();  // before the reports leave
   }
   hooks_.tick(now);
+  fencing_.tick(now);
   // A new master's runner starts clients anew; until we know, none is restarted here.
   if (phase_ != Phase::orphaned) clients_.tick(now);
   addresses_.tick(now);
@@ -356,7 +367,7 @@ void Runner::turn() {
   send_waiting();
   auto next = std::min({phase_end_, next_look_, next_log_check_, hooks_.next_deadline(),
                         addresses_.next_deadline(), service_paths_.next_deadline(),
-                        probes_.next_deadline()});
+                        probes_.next_deadline(), fencing_.next_deadline()});
   if (phase_ != Phase::orphaned) next = std::min(next, clients_.next_deadline());
   if (phase_ == Phase::serving) next = std::min(next, master_watch_.next_deadline());
   if (actions_) next = std::min(next, actions_->next_deadline());

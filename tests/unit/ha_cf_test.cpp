@@ -41,7 +41,7 @@ TEST_CASE("good samples are accepted, and warn only where they should") {
   for (const Row& row : {Row{"two-node-ucast", 0}, Row{"two-node-bcast-serial", 0},
                          Row{"two-node-mcast", 0}, Row{"three-node-bcast", 0},
                          Row{"membership-only", 1},         // this node was added
-                         Row{"two-node-legacy-stonith", 2}}) {  // legacy; no fencing
+                         Row{"two-node-legacy-stonith", 1}}) {  // legacy
     const auto parsed = parse_ha_cf(text_of_file(samples + row.folder + "/ha.cf"), lab_host());
     INFO(row.folder << "\n" << shown(parsed.findings));
     CHECK_FALSE(parsed.has_errors());
@@ -454,7 +454,19 @@ TEST_CASE("fencing lines: ours count, others' are not looked at, the last one is
   CHECK(parsed.config.stonith[0].host == "*");
   CHECK(parsed.config.stonith[0].type == "ssh");
   CHECK(parsed.config.stonith[0].parameters == "a  b");
-  CHECK(has(parsed.findings, "drives no fencing device"));
+  CHECK(with("fence_agent n1 fence_x a=1\nfence_agent * /opt/fence_y\nfence_timeout 20\n"
+             "fence_delay n1 5").config.fence_agents.size() == 2);
+  const auto agents = with("fence_agent N1 fence_x a=1 b=2\nfence_delay n1 5\n").config;
+  CHECK(agents.fence_agents[0].node == "n1");
+  CHECK(agents.fence_agents[0].program == "/usr/sbin/fence_x");
+  CHECK(agents.fence_agents[0].parameters == std::vector<std::string>{"a=1", "b=2"});
+  CHECK(agents.fence_delays[0].second == 5s);
+  for (const char* bad : {"fence_agent n1", "fence_agent n1 ../x", "fence_agent n1 fence_x =1",
+                          "fence_agent n1 fence_x a", "fence_timeout 0", "fence_timeout x",
+                          "fence_delay n1", "fence_delay n1 x"}) {
+    CAPTURE(bad);
+    CHECK(with(bad).has_errors());
+  }
   CHECK(with("stonith null").has_errors());
   CHECK(with("stonith null /dev/nonexist").has_errors());
   CHECK(with("stonith null /etc/x").config.stonith.size() == 1);
