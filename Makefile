@@ -417,7 +417,7 @@ V ?=
 Q := $(if $(V),,@)
 
 .PHONY: all
-all: $(B)/heartbeat $(B)/cl_status $(B)/mgmtd $(B)/mgmtcmd $(B)/ipfail $(B)/witness $(B)/dopd $(B)/drbd-peer-outdater $(B)/haresources2cib $(B)/IPaddr $(B)/libhbclient.so.1.0.0
+all: $(B)/heartbeat $(B)/cl_status $(B)/mgmtd $(B)/mgmtcmd $(B)/ipfail $(B)/witness $(B)/dopd $(B)/drbd-peer-outdater $(B)/haresources2cib $(B)/completion $(B)/IPaddr $(B)/libhbclient.so.1.0.0
 
 # ---- rules
 .SECONDARY: # objects of pattern-made programs stay
@@ -474,6 +474,10 @@ $(B)/drbd-peer-outdater: $(call objects,$(OUTDATER)) $(LOWER)
 	$(call link,$(LIBS))
 $(B)/haresources2cib: $(call objects,$(CIB)) $(LOWER)
 	$(call link,$(LIBS))
+# Completion knows the sub-commands that there are, all but the hidden one
+$(B)/completion: scripts/completion/cl_status clients/cl_status.cpp
+	$(Q)names=$$(sed -n 's/.*SubCommand{"\([a-z]*\)".*/\1/p' clients/cl_status.cpp | grep -vx test | \
+	  tr '\n' ' ') && sed "s/@SUB_COMMANDS@/$$names/" $< > $@
 $(B)/fake_master: $(call objects,$(FAKE_MASTER)) $(LOWER)
 	$(call link,$(LIBS))
 $(B)/IPaddr: $(call objects,$(IPADDR) os/neighbours.cpp os/netlink.cpp)

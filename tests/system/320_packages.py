@@ -130,6 +130,8 @@ def in_place(context):
 
         # Back: the services are given to the other node first.
         said = packages.dpkg(n1, '-r systole')
+        equal([n1.run('/etc/init.d/heartbeat', verb).returncode for verb in ('start', 'status')],
+              [0, 3], 'the init script that is left')
         lab.wait_placed(10, n1='', n2='ab')
         packages.dpkg(n1, f'-i {packages.THEIRS}/heartbeat_*.deb')
         n1.start()
@@ -160,6 +162,18 @@ def upgrade(context):
         check('not started' in said, f'nothing ran before: {said}')
         equal(packages.running_version(n1), 'none', 'without a configuration')
         check(re.search(r'\(hacluster\).*\(haclient\)', n1.run('id', 'hacluster').stdout), 'user')
+        # what it has for programs and scripts: a C program is compiled and knows its package ...
+        packages.dpkg(n1, f'-i {packages.OURS}/libhbclient1_*.deb {packages.OURS}/systole-dev_*.deb')
+        packages.dpkg(n1, '-r libheartbeat2')  # of the same library
+        n1.shell('cd /root && cc /usr/share/doc/heartbeat/example.c -o example '
+                 '$(pkg-config --cflags --libs libhbclient)', check=True)
+        n1.write('/root/debian/control', 'Source: x\n\nPackage: x\nArchitecture: any\n')
+        done = n1.shell('cd /root && dpkg-shlibdeps -O example', check=True)
+        check('libhbclient1 (>= 0.1.0)' in done.stdout, f'shlibdeps: {done.stdout}')
+        # ... and resource scripts reach their agents
+        done = n1.run('/etc/ha.d/resource.d/Delay', '0', '0', 'start')
+        check('Success' in done.stdout, f'Delay: {done.stdout}{done.stderr}')
+
         lab.settings.install(n1)
         n1.start()
         lab.wait_placed(15, n1='a')

@@ -118,6 +118,8 @@ def completion(context):
         equal(set(complete('mgmtcmd -s n2 -u ann ')), verbs, 'all verbs of mgmtcmd')
         for line, wanted in (
                 ('cl_status nodes', ['nodesite', 'nodestatus']),
+                ('heartbeat --', ['--check']),
+                ('hb_delnode n2 ', ['n1', 'n2']),
                 ('cl_status nodestatus ', ['n1', 'n2']),
                 ('cl_status hblinkstatus n2 ', ['eth0', 'eth1']),
                 ('cl_status cleanup ', ['Tres::a', 'Tres::b']),

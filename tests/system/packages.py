@@ -37,7 +37,8 @@ def _is_fresh(packages):
         return False
     made = min(os.path.getmtime(path) for path in packages.values())
     sources = glob.glob(f'{TOP}/scripts/**/*', recursive=True)
-    programs = [f'{BUILD}/heartbeat', f'{BUILD}/cl_status', f'{BUILD}/libhbclient.so.1.0.0']
+    programs = [f'{BUILD}/{name}' for name in ('heartbeat', 'cl_status', 'libhbclient.so.1.0.0',
+                                               'haresources2cib', 'completion')]
     return all(os.path.getmtime(path) < made for path in sources + programs)
 
 
