@@ -229,7 +229,52 @@ def wrapper(lab, report):
     report.outcome('too many arguments', outcome, 2, '', '.*too many arguments.*')
 
 
+# resource OCF and its words, then the parameters, the agent and its instance
+NAMED = [
+    (['OCF', 'Dummy'], 'heartbeat/Dummy', [], 'Dummy'),
+    (['OCF', 'acme:Web', 'port=80', 'url=http://x/?a=b'], 'acme/Web',
+     ['port=80', 'url=http://x/?a=b'], 'Web_port=80'),
+]
+# words of OCF that name no agent, or no parameter
+UNNAMED = [['../Dummy'], ['acme:../../x'], [':Dummy'], ['acme:'], ['.hidden'], ['a:b:c'],
+           ['Dummy', 'value'], ['Dummy', '=value'], ['Dummy', 'a-b=c'], ['Dummy', '1a=c']]
+
+
+def named_agents(lab, report):
+    prepare(lab)
+    script = '/etc/ha.d/resource.d/OCF'
+    for argv, path, wanted, instance in NAMED:
+        agent = f'/usr/lib/ocf/resource.d/{path}'
+        os.makedirs(os.path.dirname(lab.path(agent)), exist_ok=True)
+        lab.write(agent, AGENT, 0o755)
+        for operation, asked, code, text in [
+            ('start', 'start', 0, 'INFO:  Success\n'),
+            ('status', 'monitor', 0, 'INFO:  Running OK\n'),
+            ('status', 'monitor', 7, 'INFO:  Resource is stopped\n'),
+            ('status', 'monitor', 1, f'ERROR:  {path.split("/")[1]} monitor failed with code 1\n'),
+        ]:
+            lab.write('/trace/code', str(code))
+            outcome = lab.call([script, *argv[1:], operation])
+            report.outcome(f'{argv} {operation}', outcome, code, text, '')
+            report.same(f'parameters of {argv}', lab.trace('agent'),
+                        [*wanted, f'{asked} {instance} 1.0 /usr/lib/ocf'])
+        lab.remove(agent)
+        outcome = lab.call([script, *argv[1:], 'start'])
+        report.outcome(f'{argv}, not installed', outcome, 5, '',
+                       f'ERROR: .* there is no {re.escape(agent)}; install .*\n')
+    lab.write('/usr/lib/ocf/resource.d/heartbeat/Dummy', AGENT, 0o755)
+    lab.remove('/trace/agent')
+    for words in UNNAMED:
+        outcome = lab.call([script, *words, 'start'])
+        report.outcome(f'OCF {words}', outcome, 2, '', 'ERROR: OCF: .*\n')
+    for words in ([], ['start']):
+        report.outcome(f'OCF {words}', lab.call([script, *words]), 2, '',
+                       r'usage: \S+ \[provider:\]type .*\n')
+    report.check('no agent was run', not os.path.exists(lab.path('/trace/agent')))
+    lab.remove('/usr/lib/ocf/resource.d/heartbeat/Dummy')
+
+
 def run(lab, report):
     for part in (tools, transcripts, no_daemon, clustermsg, hooks, answers, asks, log_lines,
-                 wrapper):
+                 wrapper, named_agents):
         part(lab, report)
