@@ -57,6 +57,14 @@ core::Result<void> check_words(const Cluster& cluster) {
                                                             line.parameters.end(), is_xml_text);
     if (!good) return core::Error{"ha.cf: a stonith line is not UTF-8, as a CIB must be"};
   }
+  for (const core::FenceAgentConfig& agent : cluster.config.fence_agents) {
+    const bool good = is_xml_text(agent.node) && is_xml_text(agent.program) &&
+                      std::all_of(agent.parameters.begin(), agent.parameters.end(), is_xml_text);
+    if (!good) {
+      return core::Error{fmt::format("ha.cf:{}: the fence_agent line is not UTF-8, as a CIB must "
+                                     "be", agent.line)};
+    }
+  }
   return {};
 }
 
@@ -106,7 +114,7 @@ class CibWriter {
   };
   struct Fence {
     FencingDevice device;
-    const FencingLine* line;
+    std::vector<std::string> users;  ///< all nodes if empty
     std::string id;
   };
 
@@ -172,8 +180,14 @@ void CibWriter::plan() {
   }
   for (const FencingLine& line : cluster_.fencing) {
     if (auto device = device_of(line, notes_)) {
-      fences_.push_back({std::move(*device), &line, ids_.take("fence-" + line.type)});
+      fences_.push_back({std::move(*device), line.users, ids_.take("fence-" + line.type)});
     }
+  }
+  for (const core::FenceAgentConfig& agent : cluster_.config.fence_agents) {
+    FencingDevice device = device_of(agent, cluster_.config);
+    const std::string target = agent.node == "*" ? "" : "-" + agent.node;
+    std::string id = ids_.take(device.type + target);
+    fences_.push_back({std::move(device), {}, std::move(id)});
   }
   note_what_is_not_carried();
 }
@@ -344,10 +358,9 @@ void CibWriter::constrain(const Planned& planned) {
 
 /// A device that only some nodes reach must not be used by the others.
 void CibWriter::constrain(const Fence& fence) {
-  if (fence.line->users.empty()) return;
+  if (fence.users.empty()) return;
   for (const std::string& node : cluster_.nodes()) {
-    const auto& users = fence.line->users;
-    if (std::find(users.begin(), users.end(), node) != users.end()) continue;
+    if (std::find(fence.users.begin(), fence.users.end(), node) != fence.users.end()) continue;
     xml_.element("rsc_location", {{"id", ids_.take(fence.id + "-not-" + node)},
                                   {"rsc", fence.id}, {"node", node}, {"score", "-INFINITY"}});
   }

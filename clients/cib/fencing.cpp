@@ -6,6 +6,7 @@
 #include <fmt/core.h>
 
 #include <algorithm>
+#include <chrono>
 #include <string_view>
 
 namespace hb::clients::cib {
@@ -77,6 +78,26 @@ std::optional<FencingDevice> device_of(const FencingLine& line, Notes& notes) {
   for (std::size_t i = 0; i < given; ++i) {
     if (i < names.size()) device.parameters.emplace_back(names[i].text, line.parameters[i]);
     else device.parameters.back().second += " " + line.parameters[i];
+  }
+  return device;
+}
+
+FencingDevice device_of(const core::FenceAgentConfig& agent, const core::Config& config) {
+  using std::chrono::seconds;
+  FencingDevice device{.type = agent.program.substr(agent.program.rfind('/') + 1),
+                       .parameters = {}};
+  for (const std::string& parameter : agent.parameters) {
+    const auto equals = parameter.find('=');
+    if (equals == std::string::npos) continue;
+    device.parameters.emplace_back(parameter.substr(0, equals), parameter.substr(equals + 1));
+  }
+  if (agent.node != "*") device.parameters.emplace_back("pcmk_host_list", agent.node);
+  const auto timeout = std::chrono::ceil<seconds>(config.fence_timeout).count();
+  device.parameters.emplace_back("pcmk_reboot_timeout", fmt::format("{}s", timeout));
+  for (const auto& [node, delay] : config.fence_delays) {
+    if (node != agent.node) continue;
+    device.parameters.emplace_back(
+        "pcmk_delay_base", fmt::format("{}s", std::chrono::ceil<seconds>(delay).count()));
   }
   return device;
 }

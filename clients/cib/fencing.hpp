@@ -19,4 +19,8 @@ struct FencingDevice {
 /// not known here or are not as many.
 [[nodiscard]] std::optional<FencingDevice> device_of(const FencingLine& line, Notes& notes);
 
+/// A program of the fence-agents kind: Pacemaker runs the same one. A delay is that of its node.
+[[nodiscard]] FencingDevice device_of(const core::FenceAgentConfig& agent,
+                                      const core::Config& config);
+
 }  // namespace hb::clients::cib

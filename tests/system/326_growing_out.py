@@ -85,6 +85,16 @@ def write_files(host, resources, failback='on', links=UCAST, extra=''):
 def accepted(context):
     lab, n1 = hosts(context)
     with lab:
+        # an agent of the site: the device that fences n1, five seconds later than others
+        write_files(n1, 'n1 10.77.0.100\n', extra='fence_agent n1 fence_mine ip=10.0.0.1 password=a<b\n'
+                    'fence_delay n1 5')
+        n1.write('/usr/sbin/fence_mine', '#!/bin/sh\n', 0o755)
+        _, tree, _, said = convert(n1)
+        equal(values(tree, 'fence_mine-n1'), {
+            'ip': '10.0.0.1', 'password': 'a<b', 'pcmk_host_list': 'n1',
+            'pcmk_reboot_timeout': '60s', 'pcmk_delay_base': '5s'}, f'fence_agent: {said}')
+        equal(verify(n1), (0, ''), 'crm_verify with a fence agent')
+
         write_files(n1, RESOURCES)
         n1.write('/root/c/haresources.options', 'resource cron monitor 30s start_timeout 90\n'
                  'group 10.77.0.102 failure_limit 2\n')
