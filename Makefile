@@ -109,6 +109,7 @@ HEARTBEAT := \
   readers/message_cutter.cpp \
   readers/fifo.cpp \
   readers/reader.cpp \
+  readers/sources.cpp \
   writers/writer.cpp \
   status/actions.cpp \
   status/address_probes.cpp \
@@ -292,12 +293,14 @@ UNIT := \
   tests/unit/service_path_test.cpp \
   tests/unit/sessions_test.cpp \
   tests/unit/socket_test.cpp \
+  tests/unit/sources_test.cpp \
   tests/unit/uuid_test.cpp \
   tests/unit/witness_test.cpp
 # What the unit tests link beyond core, os and ipc
 UNIT_PARTS := \
   readers/echoes.cpp \
   readers/message_cutter.cpp \
+  readers/sources.cpp \
   scripts/resource.d/address.cpp \
   $(filter clients/%,$(LIBHBCLIENT)) \
   $(filter-out clients/cib/main.cpp,$(CIB)) \

@@ -119,6 +119,8 @@ struct Config {
 
   AutoFailback auto_failback = AutoFailback::legacy;
   /// Groups leave a node whose service interface does not work. Extension.
+  /// ucast links listen to any sender, not only to the addresses of ucast lines. Extension.
+  bool ucast_any_source = false;
   bool service_link_failover = false;
   AddressConflict address_conflict = AddressConflict::take;  ///< extension
   /// How often held addresses are announced to the neighbours; zero: only at events. Extension.

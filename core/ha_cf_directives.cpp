@@ -195,6 +195,10 @@ void set_nice_failback(State& state, const Line& line, Word value) {
                std::move(legacy));
 }
 
+void set_ucast_any_source(State& state, const Line& line, Word value) {
+  if (const auto choice = boolean_of(state, line, value)) state.config.ucast_any_source = *choice;
+}
+
 void set_service_link_failover(State& state, const Line& line, Word value) {
   if (const auto choice = boolean_of(state, line, value)) state.service_link_failover = *choice;
 }
@@ -369,6 +373,7 @@ constexpr Directive table[]{
     {"quorum_server", list, one, kept, keep_text},
     {"auto_failback", list, one, kept, set_auto_failback},
     {"nice_failback", list, one, not_kept, set_nice_failback},
+    {"ucast_any_source", list, one, kept, set_ucast_any_source},
     {"service_link_failover", list, one, kept, set_service_link_failover},
     {"address_conflict", list, one, kept, set_address_conflict},
     {"announce_interval", list, one, kept, set_announce_interval},

@@ -55,6 +55,7 @@ enum class ChildCounter : std::uint8_t {
   // of the status process: API connections, and why they ended
   clients_accepted, clients_over_limit, clients_slow, clients_broken, clients_mute, clients_died,
   signons, signons_refused,
+  refused_source,  // of a reader: not from an address of a ucast line
   count_
 };
 inline constexpr std::size_t child_counters = 16;  ///< room to add without a new layout
@@ -64,7 +65,7 @@ inline constexpr std::size_t child_counters = 16;  ///< room to add without a ne
       "datagrams", "bytes", "kernel_drops", "refused_size", "refused_mark", "refused_rate",
       "send_errors", "ring_drops",
       "clients_accepted", "clients_over_limit", "clients_slow", "clients_broken", "clients_mute",
-      "clients_died", "signons", "signons_refused"};
+      "clients_died", "signons", "signons_refused", "refused_source"};
   return names[static_cast<std::size_t>(counter)];
 }
 

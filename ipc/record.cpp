@@ -36,6 +36,7 @@ constexpr std::array permits = {
     Permit{RecordType::fifo_message, Direction::up, bit(Role::fifo), message},
     Permit{RecordType::frame_out, Direction::down, bit(Role::writer), core::limits::datagram_bytes},
     Permit{RecordType::echo_targets, Direction::down, links, small},
+    Permit{RecordType::link_sources, Direction::down, bit(Role::reader), line},
     Permit{RecordType::status_config, Direction::down, bit(Role::status), large},
     Permit{RecordType::client_event, Direction::down, bit(Role::status), message},
     Permit{RecordType::api_open, Direction::down, bit(Role::status), small},

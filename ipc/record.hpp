@@ -28,6 +28,7 @@ enum class RecordType : std::uint16_t {
   frame_out = 20,      ///< raw datagram
   // master → reader and writer of a ping medium, before anything else
   echo_targets = 21,   ///< `id`, `host`*: whom to ask (see os/echo.hpp)
+  link_sources = 22,   ///< to a reader: `address`*: who may send (ucast); without it anybody may
   // master → status
   status_config = 30,  ///< node, parameters, apiauth, log format (see status/status.hpp)
   client_event = 31,   ///< raw: u32 class bits, u8 size of to_id, to_id, client body (API form)

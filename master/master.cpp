@@ -746,6 +746,13 @@ void Master::spawned(Child& child) {
     os::describe(*media_->echo(child.spec.link), scratch_);
     push(&child, ipc::RecordType::echo_targets, scratch_);
   }
+  const bool listens = child.spec.role == ipc::Role::reader;
+  if (listens && child.spec.link != core::no_link && !engine_->config().ucast_any_source) {
+    const auto sources = media_->sources(child.spec.link);
+    scratch_.clear();
+    for (const std::string& address : sources) scratch_.add("address", address);
+    if (!sources.empty()) push(&child, ipc::RecordType::link_sources, scratch_);
+  }
   child.channel->flush();
 }
 

@@ -157,6 +157,19 @@ void Media::failed(core::LinkId link, int code, std::string_view text, core::Ins
            fmt::format("{}: {}", link_title(medium.config), text), "", now);
 }
 
+std::vector<std::string> Media::sources(core::LinkId link) const {
+  std::vector<std::string> addresses;
+  const core::MediumConfig& own = media_[link.value].config;
+  if (own.type != core::MediumType::ucast && own.type != core::MediumType::ucast6) return addresses;
+  for (const Medium& medium : media_) {
+    const core::MediumConfig& each = medium.config;
+    const bool same = each.type == own.type && each.interface == own.interface &&
+                      each.port == own.port;
+    if (same) addresses.push_back(each.address.substr(0, each.address.find('%')));
+  }
+  return addresses;
+}
+
 const std::optional<os::EchoTargets>& Media::echo(core::LinkId link) const {
   return media_[link.value].open.echo;
 }

@@ -43,6 +43,9 @@ class Media {
   /// A process of the link could not read or write: `code` is its errno.
   void failed(core::LinkId link, int code, std::string_view text, core::Instant now);
 
+  /// Whom a ucast medium listens to: the peers of all ucast lines of its interface and port, since
+  /// the kernel gives a datagram to any one of their sockets. Empty for other media.
+  [[nodiscard]] std::vector<std::string> sources(core::LinkId link) const;
   /// Whom a ping medium asks.
   [[nodiscard]] const std::optional<os::EchoTargets>& echo(core::LinkId link) const;
 

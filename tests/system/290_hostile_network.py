@@ -1,5 +1,9 @@
 # 290_hostile_network: keys that change while the cluster runs
+import subprocess
+import time
+
 import wire
+from hosts import bound
 from lab import NETWORKS
 from testing import check, equal, note, test
 
@@ -47,3 +51,72 @@ def key_rotation(t):
         lab.wait(lambda: n2.log_lines('refused: '), 5, 'the old key to be refused')
         equal(lab.placement(), {'n1': ['a'], 'n2': ['b']}, 'placement after a forged order')
         note(n2.log_lines('refused: ')[-1].split(': ', 2)[2])
+
+
+def refusals(host, what):
+    return host.log_lines(f'datagrams {what}')
+
+
+@test(291, 'a ucast link listens to its peer only, unless ucast_any_source says otherwise', limit=90)
+def strangers(t):
+    forged = wire.encode([('t', 0, 'stranger-was-here'), ('src', 0, 'n2'), ('seq', 0, 'ffffff'),
+                          ('hg', 0, '7fffffff'), ('ts', 0, '7fffffff')])
+    for extra, refused in (((), True), (('ucast_any_source on',), False)):
+        with t.lab(media=('ucast', 'ucast'), extra=extra) as lab:
+            n1, n2 = lab.hosts
+            lab.start()
+            lab.wait_placed(10, n1='a', n2='b')
+            lab.wait_settled(10)
+            equal(n1.log_lines('refused'), [], 'refusals of the peer itself')
+            # Signed with the right key: only its address gives it away.
+            lab.client.send(f'{NETWORKS[0]}.1', [forged] * 5, pause=0.01)
+            if refused:
+                lab.wait(lambda: refusals(n1, 'of strangers refused'), 5, 'the refusal')
+                check(refusals(n1, 'of strangers refused')[0].endswith('ucast_any_source on'),
+                      'it tells the cure')
+            else:
+                # It was let in, and believed: a higher generation of n2 is a restart of n2.
+                lab.wait(lambda: n1.log_lines('Heartbeat restart on node n2'), 5, 'its effect')
+                equal(refusals(n1, 'of strangers refused'), [], 'refusals')
+                continue
+            equal(n1.nodestatus('n2'), 'active', 'state of the peer')
+            equal(lab.placement(), {'n1': ['a'], 'n2': ['b']}, 'placement')
+
+
+FLOOD = '''
+import os, socket, sys, time
+end, junk = time.monotonic() + 20, b'###\\n' + os.urandom(140)
+senders = [socket.socket(socket.AF_INET, socket.SOCK_DGRAM) for _ in sys.argv[1:]]
+for sender in senders:
+    sender.setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, 1 << 20)
+sent = 0
+while time.monotonic() < end:
+    for _ in range(50):
+        for sender, address in zip(senders, sys.argv[1:]):
+            sender.sendto(junk, (address, 694))
+            sent += 1
+    time.sleep(0.001)
+'''
+
+
+@test(292, 'a flood from one machine: it is held off, and nobody is declared dead', limit=90)
+def flood(t):
+    with t.lab() as lab:
+        n1, n2 = lab.hosts
+        lab.start()
+        lab.wait_placed(10, n1='a', n2='b')
+        lab.wait_settled(10)
+        flooding = subprocess.Popen(bound(lab.client.space.enter(
+            ['python3', '-c', FLOOD, f'{NETWORKS[0]}.1'])))
+        try:
+            lab.wait(lambda: refusals(n1, 'refused since their sender sends too many'), 18,
+                     'the refusal')
+            time.sleep(2)  # two dead times of it
+        finally:
+            flooding.kill()
+            flooding.wait()
+        for host in lab.hosts:
+            equal(host.log_lines('is dead'), [], f'deaths seen by {host.name}')
+        equal(lab.placement(), {'n1': ['a'], 'n2': ['b']}, 'placement')
+        told = len(n1.log_lines('refused'))
+        check(told < 60, f'the log is not flooded: {told} lines of refusals')
