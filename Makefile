@@ -69,6 +69,7 @@ CORE := \
 OS := \
   os/clock.cpp \
   os/confine.cpp \
+  os/core_dumps.cpp \
   os/echo.cpp \
   os/file.cpp \
   os/log.cpp \
@@ -77,6 +78,7 @@ OS := \
   os/netlink.cpp \
   os/process.cpp \
   os/realtime.cpp \
+  os/reboot.cpp \
   os/socket.cpp \
   os/watchdog.cpp
 
@@ -102,6 +104,8 @@ HEARTBEAT := \
   master/media.cpp \
   master/main.cpp \
   master/master.cpp \
+  master/precautions.cpp \
+  master/script_check.cpp \
   master/script_environment.cpp \
   master/state_files.cpp \
   master/supervisor.cpp \
@@ -120,10 +124,13 @@ HEARTBEAT := \
   status/fencing.cpp \
   status/hooks.cpp \
   status/ledger.cpp \
+  status/log_daemon.cpp \
   status/log_files.cpp \
+  status/log_limits.cpp \
   status/logger.cpp \
   status/master_watch.cpp \
   status/release.cpp \
+  status/reboot.cpp \
   status/respawn.cpp \
   status/runner.cpp \
   status/script.cpp \
@@ -325,6 +332,8 @@ UNIT_PARTS := \
   clients/tls.cpp \
   clients/outdating.cpp \
   status/connection.cpp \
+  status/log_daemon.cpp \
+  status/log_limits.cpp \
   status/logger.cpp \
   status/master_watch.cpp
 # Two threads over one ring, for TSan
@@ -341,6 +350,7 @@ RUNNER_TEST := \
   tests/unit/adopt_test.cpp \
   tests/unit/config_files_test.cpp \
   tests/unit/ledger_test.cpp \
+  tests/unit/precautions_test.cpp \
   tests/unit/respawn_test.cpp \
   tests/unit/runner_test.cpp \
   tests/unit/script_test.cpp
@@ -381,6 +391,8 @@ FAKE_MASTER := \
   status/clients.cpp \
   clients/hbclient.cpp \
   status/connection.cpp \
+  status/log_daemon.cpp \
+  status/log_limits.cpp \
   status/logger.cpp \
   status/status.cpp \
   tests/transcripts/fake_master.cpp

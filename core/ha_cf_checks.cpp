@@ -226,15 +226,15 @@ void check_policy(State& state) {
   }
 }
 
-/// There is no logging daemon here (Debian's does not work either), so it must never be the only
-/// place where messages go.
+/// The logging daemon may not run (with 3.0.6 on Debian it is never found), so it must not be the
+/// only place where messages go.
 void check_logs(State& state) {
   Config& config = state.config;
   if (state.any_log) {
     if (config.use_logd == true) {
       state.warn(state.line_of("use_logd"), {},
-                 "use_logd yes: there is no logging daemon; messages go to logfile, debugfile and "
-                 "logfacility as if it were off",
+                 "use_logd yes: while ha_logd runs it gets all messages; logfile, debugfile and "
+                 "logfacility are used only when it does not answer",
                  fmt::format("logd is enabled but logfile/debugfile{} is still configured in "
                              "ha.cf",
                              config.logfacility ? "/logfacility" : ""));
@@ -243,8 +243,8 @@ void check_logs(State& state) {
   }
   if (config.use_logd == false) {
     refuse_value(state, "use_logd",
-                 "no logfile, debugfile or logfacility, and no logging daemon; add 'logfile "
-                 "/var/log/ha-log' or 'logfacility daemon'",
+                 "no logfile, debugfile or logfacility, and not the logging daemon; add "
+                 "'logfile /var/log/ha-log' or 'logfacility daemon'",
                  "No log entry found in ha.cf and use_logd is set to off");
     return;
   }
@@ -252,8 +252,8 @@ void check_logs(State& state) {
   config.use_logd = true;
   config.logfacility = facility_daemon;
   state.warn(state.line_of("use_logd"), {},
-             "no logfile, debugfile or logfacility, and there is no logging daemon: messages go "
-             "to syslog, facility daemon",
+             "no logfile, debugfile or logfacility: messages go to the logging daemon (as with "
+             "use_logd yes), and to syslog, facility daemon, while ha_logd does not answer",
              "info: No log entry found in ha.cf -- use logd");
 }
 

@@ -68,7 +68,8 @@ enum class RecordType : std::uint16_t {
 
 /// Tags of descriptors that the master sends to the status process (Channel::send_fd): the open log
 /// files, and a socket connected to /dev/log when syslogd has made a new one.
-inline constexpr std::uint8_t log_file_tag = 'l', debug_file_tag = 'd', syslog_tag = 's';
+inline constexpr std::uint8_t log_file_tag = 'l', debug_file_tag = 'd', syslog_tag = 's',
+                              log_daemon_tag = 'g';
 
 /// The largest payload a role may send or get of a type; 0 = not permitted. Checked on arrival: a
 /// record outside this table is a violation that ends the child (OpenSSH's permit table).

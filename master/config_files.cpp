@@ -4,6 +4,7 @@
 #include "core/config_text.hpp"
 #include "core/resource_options.hpp"
 #include "master/host_facts.hpp"
+#include "master/script_check.hpp"
 #include "os/file.hpp"
 #include "os/log.hpp"
 
@@ -83,7 +84,7 @@ bool load_ha_cf(const std::string& folder, Devices devices, LoadedConfig& loaded
   return good;
 }
 
-void load_haresources(const std::string& folder, LoadedConfig& loaded) {
+void load_haresources(const std::string& folder, Devices devices, LoadedConfig& loaded) {
   const std::string path = path_of(folder, "haresources");
   const auto file = read_file(path);
   if (!loaded.config.manages_resources) {
@@ -105,6 +106,17 @@ void load_haresources(const std::string& folder, LoadedConfig& loaded) {
   auto parsed = core::parse_haresources(*file, loaded.config);
   loaded.groups = std::move(parsed.groups);
   append(loaded.findings, std::move(parsed.findings));
+  // A start in an emergency does not look at more of the disk than it must.
+  if (devices == Devices::may_be_away) return;
+  append(loaded.findings, check_scripts(loaded.groups, *file, script_folders(folder)));
+}
+
+/// haresources can be judged as soon as ha.cf names the nodes; what it says of others may be wrong.
+bool nodes_are_known(const LoadedConfig& loaded) {
+  return !loaded.config.nodes.empty() &&
+         std::ranges::none_of(loaded.findings, [](const Finding& finding) {
+           return finding.severity == Severity::error && finding.text.starts_with("node ");
+         });
 }
 
 /// Optional: what 3.0.6 does not know stands in a file of its own.
@@ -192,10 +204,11 @@ bool LoadedConfig::usable() const {
 LoadedConfig load_config(const std::string& folder, Devices devices) {
   LoadedConfig loaded;
   const bool good = load_ha_cf(folder, devices, loaded);
+  const bool nodes_known = good || nodes_are_known(loaded);
   LoadedKeys keys = load_keys(folder, loaded.os_error);
   loaded.keys = std::move(keys.keys);
   append(loaded.findings, std::move(keys.findings));
-  if (good) load_haresources(folder, loaded);
+  if (nodes_known) load_haresources(folder, devices, loaded);
   if (good) load_resource_options(folder, loaded);
   return loaded;
 }
@@ -242,6 +255,19 @@ std::vector<LegacyLine> legacy_lines(const core::Finding& finding) {
     lines.push_back({level, text});
   }
   return lines;
+}
+
+void print_check(const LoadedConfig& loaded, std::FILE* out) {
+  std::size_t errors = 0;
+  for (const core::Finding& finding : loaded.findings) {
+    if (finding.severity == core::Severity::error) ++errors;
+    const std::string text = text_of(finding) + "\n";
+    (void)std::fwrite(text.data(), 1, text.size(), out);
+  }
+  const std::size_t warnings = loaded.findings.size() - errors;
+  const std::string_view verdict = errors != 0 ? "heartbeat would not start with this"
+                                               : "heartbeat can start with this";
+  fmt::print(out, "{} errors, {} warnings: {}\n", errors, warnings, verdict);
 }
 
 void print_findings(const LoadedConfig& loaded, std::FILE* out) {

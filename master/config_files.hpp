@@ -27,8 +27,8 @@ struct LoadedConfig {
 };
 
 /// Reads and checks all files of `folder` in the order of 3.0.6 (configuration §1): ha.cf, then
-/// authkeys, then haresources, which is left out if ha.cf has errors, as it names its nodes, then
-/// haresources.options, if there is one, which names what haresources has.
+/// authkeys, then haresources with the scripts that it names (left out if ha.cf does not tell the
+/// nodes), then haresources.options, if there is one, which names what haresources has.
 /// Reads no more than 1 MiB a file, regular files only. Errors are findings.
 [[nodiscard]] LoadedConfig load_config(const std::string& folder,
                                        Devices devices = Devices::must_exist);
@@ -54,6 +54,9 @@ struct LegacyLine {
   std::string_view text;  ///< points into the finding
 };
 [[nodiscard]] std::vector<LegacyLine> legacy_lines(const core::Finding& finding);
+
+/// Each finding, and how many there are: what --check prints.
+void print_check(const LoadedConfig& loaded, std::FILE* out);
 
 /// Writes each finding and its legacy lines to `out`, and, if it is not usable, the closing lines
 /// of 3.0.6 ("Configuration error, heartbeat not started.").

@@ -7,6 +7,7 @@
 #include "os/file.hpp"
 #include "os/paths.hpp"
 #include "os/process.hpp"
+#include "os/realtime.hpp"
 #include "readers/reader.hpp"
 #include "status/runner.hpp"
 #include "status/status.hpp"
@@ -93,6 +94,7 @@ int execute_again(std::string held, const std::string& running) {
 }
 
 int serve(LoadedConfig loaded, const CommandLine& line, char** argv) {
+  hb::os::tune_heap();
   hb::os::Fd image{::open("/proc/self/exe", O_RDONLY | O_CLOEXEC)};
   if (!image.valid()) {
     fmt::print(stderr, "heartbeat: cannot open its own program: {}\n", std::strerror(errno));
@@ -179,7 +181,7 @@ int start(const CommandLine& line, char** argv) {
 int check(const CommandLine& line) {
   const auto loaded = hb::master::load_config(line.config_dir.empty() ? hb::os::paths::ha_dir
                                                                       : line.config_dir.c_str());
-  hb::master::print_findings(loaded, stdout);
+  hb::master::print_check(loaded, stdout);
   if (!loaded.usable()) return 2;
   return loaded.findings.empty() ? 0 : 1;
 }

@@ -1,6 +1,7 @@
 // master: the master control process: drains rings, steps the engine, carries out its outputs
 #include "master/master.hpp"
 
+#include "core/config_text.hpp"
 #include "core/frame.hpp"
 #include "core/log_text.hpp"
 #include "core/version.hpp"
@@ -15,6 +16,7 @@
 #include "os/paths.hpp"
 #include "os/process.hpp"
 #include "os/realtime.hpp"
+#include "os/reboot.hpp"
 #include "os/watchdog.hpp"
 
 #include <fmt/core.h>
@@ -45,6 +47,8 @@ constexpr std::size_t records_a_turn = 256;
 constexpr int rounds_a_turn = 16;
 /// Log lines kept while the status process is away.
 constexpr std::size_t early_log_lines = 1000;
+/// As the `debug` directive takes it.
+constexpr unsigned highest_debug_level = 255;
 /// The board's copy is never older than this, so that its age tells whether the master hangs.
 constexpr core::Duration publish_interval = std::chrono::seconds{1};
 /// Scripts whose first argument begins with a service address.
@@ -110,6 +114,15 @@ std::vector<std::string_view> addresses_of(const core::Group& group) {
   return addresses;
 }
 
+/// What brings the machine down when a failfast client died. HA_REBOOT_WITH (`env REBOOT_WITH=...`
+/// in ha.cf) names a program that is run instead, for tests and for people who want to be called.
+std::string reboot_program(const core::Config& config) {
+  for (const auto& [name, value] : config.environment) {
+    if (name == "REBOOT_WITH") return value;
+  }
+  return os::reboot_by_kernel;
+}
+
 core::ActionEnd action_end(std::string_view name) {
   if (name == "exited") return core::ActionEnd::exited;
   if (name == "signaled") return core::ActionEnd::signaled;
@@ -157,6 +170,7 @@ core::Result<MasterEnd> Master::run() {
   board_->publish(engine_->snapshot());
   apply(engine_->start());
   started_ = true;
+  precautions_.arm(setup_.loaded.config);
   if (setup_.loaded.config.realtime) {
     for (const std::string& warning :
          os::go_realtime(setup_.loaded.config.rtprio, os::TextLock::all)) {
@@ -170,6 +184,7 @@ core::Result<MasterEnd> Master::run() {
   loop_.on_turn([this] { turn(); });
   turn();
   if (!end_) loop_.run();
+  precautions_.end();
   if (*end_ != MasterEnd::stopped) log(core::LogLevel::info, "Performing heartbeat restart exec.");
   for (const auto& child : supervisor_->children()) {
     if (child->channel) child->channel->flush();
@@ -193,9 +208,11 @@ core::Result<void> Master::prepare() {
   if (auto followed = succeed(now); !followed) return followed;
   log_file_ = open_log(setup_.loaded.config.logfile);
   debug_file_ = open_log(setup_.loaded.config.debugfile);
+  precautions_.prepare(setup_.loaded.config);
   log(core::LogLevel::info, "**************************");
   log(core::LogLevel::info, fmt::format("Configuration validated. Starting heartbeat {}",
                                         core::heartbeat_version));
+  log_findings();
   if (auto made = make_engine(now); !made) return made;
   if (auto written = os::write_pid_file(os::paths::pid_file, ::getpid()); !written) return written;
 
@@ -204,6 +221,15 @@ core::Result<void> Master::prepare() {
   media_->start(engine_->config().media, static_cast<std::uint16_t>(::getpid()), now.instant);
   watch_signals();
   return {};
+}
+
+/// What was found in the files at start: stderr has seen it, the log must have it too.
+void Master::log_findings() {
+  for (const core::Finding& finding : setup_.loaded.findings) {
+    log(finding.severity == core::Severity::error ? core::LogLevel::error : core::LogLevel::warn,
+        text_of(finding));
+    for (const LegacyLine& line : legacy_lines(finding)) log(line.level, line.text);
+  }
 }
 
 /// Looks at the board of the master before us, then makes our own in its place.
@@ -363,6 +389,7 @@ void Master::turn() {
     }
     last_turn_ = now.instant;
     finish_turn(now);
+    if (drained) precautions_.turn_done(now.instant);
     for (const auto& child : supervisor_->children()) {
       if (child->channel && !child->channel->prepare_to_sleep()) drained = false;
     }
@@ -605,6 +632,7 @@ void Master::apply(const core::Outputs& outputs) {
 }
 
 void Master::carry_out(const core::Send& send) {
+  precautions_.message_sent();
   for (const auto& child : supervisor_->children()) {
     if (child->spec.role != ipc::Role::writer || !child->channel) continue;
     if ((send.links >> child->spec.link.value & 1U) == 0) continue;
@@ -817,15 +845,25 @@ void Master::configure_status(Child& child) {
   }
 }
 
-void Master::configure_runner(Child& child) {
-  const core::Config& config = engine_->config();
+void Master::tell_runner_settings(Child& child) {
+  core::Config config = engine_->config();
+  config.debug = setup_.loaded.config.debug;  // as signals have set it
   scratch_.clear();
   for (const std::string& variable : script_environment(config)) scratch_.add("env", variable);
   scratch_.add("path", os::paths::resource_dir);
   scratch_.add("path", os::paths::init_dir);
   scratch_.add("rc_dir", os::paths::rc_dir);
   scratch_.add("harc", os::paths::harc);
-  scratch_.add("workdir", os::paths::workdir);
+  scratch_.add("workdir", precautions_.folder());
+  scratch_.add("reboot", reboot_program(config));
+  scratch_.add("use_logd", config.use_logd.value_or(false) ? "1" : "0");
+  const auto retry = config.parameters.find("conn_logd_time");
+  const auto interval = retry == config.parameters.end() ? std::nullopt
+                                                         : core::parse_time(retry->second);
+  if (interval) {
+    scratch_.add_decimal("conn_logd_time", static_cast<std::uint64_t>(
+        std::chrono::duration_cast<std::chrono::milliseconds>(*interval).count()));
+  }
   scratch_.add("state_dir", os::paths::state_dir);
   scratch_.add("ledger", os::paths::ledger);
   scratch_.add("outcomes", os::paths::outcomes);
@@ -844,6 +882,10 @@ void Master::configure_runner(Child& child) {
     for (const std::string& argument : setup_.arguments) scratch_.add("successor_arg", argument);
   }
   push(&child, ipc::RecordType::runner_config, scratch_);
+}
+
+void Master::configure_runner(Child& child) {
+  tell_runner_settings(child);
   scratch_.clear();
   for (std::size_t i = 0; i < engine_->groups().size(); ++i) {
     for (const std::string_view address : addresses_of(engine_->groups()[i])) {
@@ -926,13 +968,22 @@ void Master::on_signal(int signal) {
       step(now, core::StopRequested{});
       break;
     case SIGHUP: reload(); break;
-    case SIGUSR1: ++setup_.loaded.config.debug; break;
+    case SIGUSR1: set_debug(setup_.loaded.config.debug + 1); break;
     case SIGUSR2:
-      if (setup_.loaded.config.debug > 0) --setup_.loaded.config.debug;
+      if (setup_.loaded.config.debug > 0) set_debug(setup_.loaded.config.debug - 1);
       break;
     default:
       log(core::LogLevel::error, fmt::format("Unexpected alarm in process {}", ::getpid()));
   }
+}
+
+/// Ours, and HA_debug of the scripts that are started from now on.
+void Master::set_debug(unsigned level) {
+  setup_.loaded.config.debug = std::min(level, highest_debug_level);
+  log(core::LogLevel::info, fmt::format("Debug level is now {}",
+                                        setup_.loaded.config.debug));
+  Child* runner = supervisor_->find(ipc::Role::runner);
+  if (runner != nullptr && runner->channel) tell_runner_settings(*runner);
 }
 
 void Master::tell_no_successor() {

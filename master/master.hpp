@@ -6,6 +6,7 @@
 #include "master/adopt.hpp"
 #include "master/config_files.hpp"
 #include "master/media.hpp"
+#include "master/precautions.hpp"
 #include "master/supervisor.hpp"
 #include "os/fd.hpp"
 #include "os/loop.hpp"
@@ -55,6 +56,7 @@ class Master {
   core::Result<void> make_folders();
   core::Result<void> open_fifo();
   core::Result<void> open_register_socket();
+  void log_findings();
   void add_children();
   void watch_signals();
   void tell_ready();
@@ -94,12 +96,14 @@ class Master {
   void lost(Child& child, const std::string& how);
   void configure_status(Child& child);
   void configure_runner(Child& child);
+  void tell_runner_settings(Child& child);
   void start_clients();
   void start_witness();
   void push(Child* child, ipc::RecordType type, const core::Message& message);
 
   // signals
   void on_signal(int signal);
+  void set_debug(unsigned level);
   void tell_no_successor();
   void reload();
   struct FileTimes {
@@ -114,6 +118,9 @@ class Master {
   os::Loop loop_;
   std::unique_ptr<Supervisor> supervisor_;
   std::unique_ptr<core::Engine> engine_;
+  Precautions precautions_{[this](core::LogLevel level, std::string_view text) {
+    log(level, text);
+  }};
   std::optional<Estate> estate_;  ///< of a master that died just now, and that we follow
   std::shared_ptr<const core::Continuity> past_;  ///< what the image before us knew at its end
   std::optional<ipc::Board> board_;

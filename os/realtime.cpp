@@ -8,6 +8,7 @@
 #include <algorithm>
 #include <array>
 #include <cerrno>
+#include <cstdlib>
 #include <cstring>
 
 #include <fcntl.h>
@@ -67,6 +68,16 @@ void tune_heap() {
   ::mallopt(M_ARENA_MAX, 1);
   ::mallopt(M_MMAP_MAX, 0);
   ::mallopt(M_TRIM_THRESHOLD, 1 << 30);
+}
+
+bool reserve_heap(std::size_t bytes) {
+  constexpr std::size_t page = 4096;
+  void* const block = std::malloc(bytes);
+  if (block == nullptr) return false;
+  volatile char* const touch = static_cast<char*>(block);
+  for (std::size_t i = 0; i < bytes; i += page) touch[i] = 0;
+  std::free(block);
+  return true;
 }
 
 std::vector<std::string> go_realtime(unsigned priority, TextLock text) {

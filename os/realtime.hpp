@@ -3,6 +3,7 @@
 
 #include "core/result.hpp"
 
+#include <cstddef>
 #include <cstdint>
 #include <string>
 #include <vector>
@@ -16,6 +17,10 @@ enum class TextLock : std::uint8_t { all, touched };
 /// First thing in a process of ours: one arena, no mmap for big blocks, no trimming: after start
 /// the heap neither grows nor faults.
 void tune_heap();
+
+/// Takes that much memory from the kernel, touches it and leaves it to the heap, so that later
+/// allocations do not fault. After tune_heap(). False: there is not that much.
+[[nodiscard]] bool reserve_heap(std::size_t bytes);
 
 /// SCHED_RR at `priority` (1 to 99; 0: nothing is done), RLIMIT_RTTIME, memory locked as it is
 /// touched, stack prefaulted. What is not permitted is left out; each returned text is a warning

@@ -9,27 +9,34 @@
 #include <cstring>
 
 #include <fcntl.h>
+#include <linux/watchdog.h>
+#include <sys/ioctl.h>
 #include <sys/socket.h>
 #include <sys/un.h>
 #include <unistd.h>
 
 namespace hb::os {
 
-core::Result<Watchdog> Watchdog::open(const std::string& device) {
-  Fd fd{::open(device.c_str(), O_WRONLY | O_CLOEXEC | O_NOCTTY)};
+core::Result<Watchdog> Watchdog::open(const std::string& device, std::chrono::seconds timeout) {
+  // Non-blocking: nothing that stands in for a device may hold us up.
+  Fd fd{::open(device.c_str(), O_WRONLY | O_CLOEXEC | O_NOCTTY | O_NONBLOCK)};
   if (!fd.valid()) {
     return core::Error{fmt::format("cannot open watchdog {}: {}; load its module (softdog for a "
                                    "test) or remove the line",
                                    device, std::strerror(errno)),
                        errno};
   }
-  return Watchdog{std::move(fd)};
+  Watchdog watchdog{std::move(fd)};
+  int seconds = static_cast<int>(timeout.count());
+  if (::ioctl(watchdog.device_.get(), WDIOC_SETTIMEOUT, &seconds) != 0 &&
+      ::ioctl(watchdog.device_.get(), WDIOC_GETTIMEOUT, &seconds) != 0) {
+    seconds = 0;
+  }
+  watchdog.timeout_ = std::chrono::seconds{seconds};
+  return watchdog;
 }
 
-void Watchdog::pat() const {
-  // A driver that fails to take it will reboot us, which is what it is there for.
-  if (device_.valid()) (void)!::write(device_.get(), "", 1);
-}
+bool Watchdog::pat() const { return device_.valid() && ::write(device_.get(), "", 1) == 1; }
 
 void Watchdog::disarm() {
   if (device_.valid()) (void)!::write(device_.get(), "V", 1);

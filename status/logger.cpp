@@ -2,11 +2,13 @@
 #include "status/logger.hpp"
 
 #include "os/clock.hpp"
+#include "status/log_daemon.hpp"
 
 #include <sys/socket.h>
 #include <sys/un.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <cerrno>
 #include <ctime>
 #include <utility>
@@ -93,7 +95,24 @@ void Logger::put(Sink& sink, const std::string& line) {
   ++lost_;
 }
 
+/// False: somebody else must take it.
+bool Logger::give_to_daemon(const LogEntry& entry, core::WallTime now) {
+  if (!daemon_) return false;
+  LogEntry shorter = entry;
+  shorter.text.resize(std::min(shorter.text.size(), text_bytes));
+  const std::string message = log_daemon_message(shorter, format_.facility, now);
+  const ssize_t sent =
+      ::send(daemon_.get(), message.data(), message.size(), MSG_DONTWAIT | MSG_NOSIGNAL);
+  if (sent == static_cast<ssize_t>(message.size())) return true;
+  // It has gone, or is stuck, or has half a message, after which nothing can be sent. The end of
+  // the connection is the sign for a new one.
+  ::shutdown(daemon_.get(), SHUT_RDWR);
+  daemon_.reset();
+  return false;
+}
+
 void Logger::write(const LogEntry& entry, core::WallTime now) {
+  if (give_to_daemon(entry, now)) return;
   const std::string_view text = std::string_view{entry.text}.substr(0, text_bytes);
   const os::LogSource source{format_.host, entry.entity, static_cast<pid_t>(entry.pid)};
   const std::string line = os::file_line(format_.lines, source, now, entry.level, text);

@@ -43,6 +43,9 @@ class Logger {
   void set_debug_file(os::Fd file);
   /// A datagram socket connected to a syslog daemon's new address.
   void set_syslog(os::Fd socket) { syslog_ = std::move(socket); }
+  /// A connection to ha_logd, which then gets everything in place of all others, until it takes no
+  /// more: then the others get it again.
+  void set_daemon(os::Fd connection) { daemon_ = std::move(connection); }
 
   void write(const LogEntry& entry, core::WallTime now);
 
@@ -57,10 +60,11 @@ class Logger {
   };
   void set(Sink& sink, os::Fd file);
   void put(Sink& sink, const std::string& line);
+  bool give_to_daemon(const LogEntry& entry, core::WallTime now);
 
   LogFormat format_;
   Sink file_, debug_file_;
-  os::Fd syslog_;
+  os::Fd syslog_, daemon_;
   std::uint64_t lost_ = 0;
 };
 

@@ -29,7 +29,7 @@ RespawnPolicy::Decision RespawnPolicy::ended(core::Duration life, const ProcessE
 }
 
 RespawnClients::RespawnClients(Surroundings& surroundings, Done done)
-    : surroundings_(surroundings), done_(std::move(done)) {}
+    : surroundings_(surroundings), done_(std::move(done)), reboot_(surroundings) {}
 
 RespawnClients::~RespawnClients() {
   for (Client& client : clients_)
@@ -87,7 +87,10 @@ void RespawnClients::ended(Place client) {
                                        is_exit ? "exited with return code" : "killed by signal",
                                        end->code));
   if (client->state == State::stopping) return remove(client, *end);
-  if (client->is_failfast && (!is_exit || end->code != 0)) return remove(client, *end);
+  if (client->is_failfast && (!is_exit || end->code != 0)) {
+    reboot_.order(client->command);
+    return remove(client, *end);
+  }
   go_on_after(client, *end);
 }
 
@@ -146,6 +149,7 @@ void RespawnClients::remove(Place client, const ProcessEnd& end) {
 }
 
 void RespawnClients::tick(core::Instant now) {
+  reboot_.tick(now);
   for (Place client = clients_.begin(); client != clients_.end(); ++client) {
     if (client->start_at <= now && client->state == State::pausing) launch(client);
     if (client->kill_at > now || !client->process) continue;
@@ -157,7 +161,7 @@ void RespawnClients::tick(core::Instant now) {
 }
 
 core::Instant RespawnClients::next_deadline() const {
-  core::Instant next = core::never;
+  core::Instant next = reboot_.next_deadline();
   for (const Client& client : clients_) next = std::min({next, client.start_at, client.kill_at});
   return next;
 }

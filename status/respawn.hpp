@@ -3,6 +3,7 @@
 
 #include "core/engine_io.hpp"
 #include "core/message.hpp"
+#include "status/reboot.hpp"
 #include "status/script.hpp"
 #include "status/surroundings.hpp"
 
@@ -80,6 +81,7 @@ class RespawnClients {
 
   Surroundings& surroundings_;
   Done done_;
+  Reboot reboot_;
   std::list<Client> clients_;  // in the order of ha.cf; stable places
   bool is_stopping_all_ = false;
 };

@@ -11,6 +11,7 @@
 #include "status/addresses.hpp"
 #include "status/fencing.hpp"
 #include "status/hooks.hpp"
+#include "status/log_daemon.hpp"
 #include "status/ledger.hpp"
 #include "status/logger.hpp"
 #include "status/master_watch.hpp"
@@ -129,6 +130,7 @@ class Runner {
   Hooks hooks_;
   Fencing fencing_;
   RespawnClients clients_;
+  LogDaemon log_daemon_;
   StateWriter state_writer_;
   Addresses addresses_;
   MasterWatch master_watch_;
@@ -243,6 +245,7 @@ void Runner::configure(const core::Message& message) {
   surroundings_.settings = std::move(*settings);
   const RunnerSettings& now = surroundings_.settings;
   surroundings_.files.configure(now.logfile, now.debugfile, now.ledger + ".output");
+  log_daemon_.configure(now.use_logd, now.conn_logd_time);
   check_logs(os::instant_now());
   if (ledger_) return;
   const pid_t own = ::getpid();
@@ -381,6 +384,9 @@ void Runner::check_logs(core::Instant now) {
   surroundings_.files.check(
       [this](std::uint8_t tag, int fd) { return child_.channel().send_fd(tag, fd); },
       [this](std::string_view text) { log(LogLevel::error, text); });
+  log_daemon_.check(
+      now, [this](int fd) { return child_.channel().send_fd(ipc::log_daemon_tag, fd); },
+      [this](LogLevel level, std::string_view text) { log(level, text); });
 }
 
 // ---- when the master goes ---------------------------------------------------------------------

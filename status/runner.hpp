@@ -13,6 +13,8 @@ namespace hb::status {
 ///                  persist; `ledger`; `outcomes`, `logfile`, `debugfile` ("" = none); `node`;
 ///                  `deadtime` ms; `board`, `hang_after` ms: a master without a turn there hangs;
 ///                  `announce` ms between announcements of held addresses (0: only at events);
+///                  `use_logd` 0|1, `conn_logd_time` ms: ha_logd gets the log, see LogDaemon;
+///                  `reboot`: how a failfast client's death brings the machine down (Reboot);
 ///                  `successor`, `successor_arg`*: program of a new master, should this one die.
 ///                  May come again (reload): replaces the earlier one.
 ///   run_action     `ticket`, `group`, `key`, `resource` (index), `script`, `arg`*, `op`

@@ -7,6 +7,7 @@
 #include "os/clock.hpp"
 #include "os/confine.hpp"
 #include "status/clients.hpp"
+#include "status/log_limits.hpp"
 
 #include <fmt/core.h>
 
@@ -117,9 +118,13 @@ class Status {
       if (received->tag == log_file_tag) logger_.set_file(std::move(received->fd));
       else if (received->tag == debug_file_tag) logger_.set_debug_file(std::move(received->fd));
       else if (received->tag == syslog_tag) logger_.set_syslog(std::move(received->fd));
+      else if (received->tag == ipc::log_daemon_tag) logger_.set_daemon(std::move(received->fd));
     }
     clients_.turn(os::instant_now());
-    child_.loop().deadline(clients_.next_deadline());
+    limits_.tick(os::instant_now(), [this](const LogEntry& entry) {
+      logger_.write(entry, os::now().wall);
+    });
+    child_.loop().deadline(std::min(clients_.next_deadline(), limits_.next_deadline()));
   }
 
   void take(const ipc::RecordView& record) {
@@ -160,7 +165,8 @@ class Status {
     core::WallTime time = os::now().wall;
     if (const auto told = message_.decimal("time"))
       time = core::WallTime{std::chrono::seconds{static_cast<std::int64_t>(*told)}};
-    logger_.write(entry, time);
+    limits_.take(entry, os::instant_now(),
+                 [&](const LogEntry& line) { logger_.write(line, time); });
   }
 
   void event(core::Bytes payload) {
@@ -184,6 +190,7 @@ class Status {
   ipc::BoardReader board_;
   std::uint32_t master_pid_;
   Logger logger_;
+  LogLimits limits_;
   Clients clients_;
   core::Message message_;
 };

@@ -1,6 +1,8 @@
 // surroundings: what every part of the runner gets from it: settings, loop, a way to the master
 #include "status/surroundings.hpp"
 
+#include <algorithm>
+
 namespace hb::status {
 
 core::Result<RunnerSettings> settings_of(const core::Message& config) {
@@ -20,6 +22,7 @@ core::Result<RunnerSettings> settings_of(const core::Message& config) {
   settings.rc_dir = config.text_or_empty("rc_dir");
   settings.harc = config.text_or_empty("harc");
   settings.workdir = config.text_or_empty("workdir");
+  settings.reboot = config.text_or_empty("reboot");
   settings.state_dir = config.text_or_empty("state_dir");
   settings.ledger = config.text_or_empty("ledger");
   settings.outcomes = config.text_or_empty("outcomes");
@@ -32,6 +35,9 @@ core::Result<RunnerSettings> settings_of(const core::Message& config) {
   constexpr std::uint64_t longest = 24ULL * 3600 * 1000;
   if (!deadtime || *deadtime > longest) return core::Error{"runner_config: no usable deadtime"};
   settings.deadtime = std::chrono::milliseconds(static_cast<std::int64_t>(*deadtime));
+  settings.use_logd = config.text_or_empty("use_logd") == "1";
+  settings.conn_logd_time = std::chrono::milliseconds(static_cast<std::int64_t>(
+      std::clamp<std::uint64_t>(config.decimal("conn_logd_time").value_or(60'000), 1, longest)));
   settings.board = config.text_or_empty("board");
   const auto hang_after = config.decimal("hang_after");
   if (!hang_after || *hang_after > longest) {

@@ -24,6 +24,9 @@ struct RunnerSettings {
   std::vector<std::string> successor_arguments;
   std::string rc_dir, harc, workdir, state_dir, ledger, outcomes, logfile, debugfile, node;
   core::Duration deadtime{};
+  bool use_logd = false;
+  core::Duration conn_logd_time{};       ///< how often ha_logd is asked whether it runs
+  std::string reboot;                    ///< see Reboot; "": the machine is never brought down
   std::string board;                     ///< where the master counts its turns
   core::Duration hang_after{};           ///< without a turn for so long it hangs
   core::Duration announce_interval{};  ///< of held addresses; zero: only at events

@@ -29,12 +29,14 @@ class Folder {
     write("ha.cf", "logfile /l\nnode alpha beta\nauto_failback on\nbcast lo\n");
     write("authkeys", "auth 1\n1 sha1 x\n", 0600);
     write("haresources", "beta IPaddr2::10.0.0.1\n");
+    write("resource.d/IPaddr2", "#!/bin/sh\n", 0755);
   }
   ~Folder() { std::filesystem::remove_all(path); }
   Folder(const Folder&) = delete;
   Folder& operator=(const Folder&) = delete;
 
   void write(const std::string& file, std::string_view text, mode_t mode = 0644) const {
+    std::filesystem::create_directories((std::filesystem::path{path} / file).parent_path());
     std::ofstream{path + "/" + file, std::ios::binary} << text;
     REQUIRE(::chmod((path + "/" + file).c_str(), mode) == 0);
   }
@@ -154,7 +156,7 @@ TEST_CASE("no regular file, or a huge one, is refused without waiting") {
   CHECK_FALSE(own_node_name(folder.path).empty());
 }
 
-TEST_CASE("errors of ha.cf and of authkeys are shown together; haresources waits for ha.cf") {
+TEST_CASE("errors of all files are shown together") {
   const Folder folder;
   folder.write("ha.cf", "logfile /l\nnode alpha\nauto_failback on\nbcast lo nosuch0\n");
   folder.write("authkeys", "1 sha1 x\n", 0600);
@@ -165,7 +167,60 @@ TEST_CASE("errors of ha.cf and of authkeys are shown together; haresources waits
   CHECK(contains(text, "ERROR: glib: IP interface [nosuch0] does not exist\n"));
   CHECK(contains(text, "ERROR: Illegal bcast [UDP/IP broadcast] in config file [nosuch0]\n"));
   CHECK(contains(text, "authkeys: error: no line 'auth number'"));
-  CHECK_FALSE(contains(text, "haresources"));
+  CHECK(contains(text, "haresources:1:1: error: nobody: is no node of ha.cf"));
+  // Only if ha.cf does not tell the nodes, nothing can be said of haresources.
+  folder.write("ha.cf", "logfile /l\nnode alpha " + std::string(200, 'x') + "\nbcast lo\n");
+  CHECK_FALSE(contains(printed(load_config(folder.path)), "haresources"));
+}
+
+TEST_CASE("scripts that cannot be run are named once, with their place") {
+  const Folder folder;
+  folder.write("haresources", "# groups\nalpha Good::x Broken::1 \\\n  NoSuchScript1::a::b\n"
+                              "beta NoSuchScript1::c OCF::heartbeat:NoSuchAgent::p=1 OCF "
+                              "OCF::Folder/..::x IPaddr2::10.0.0.9\n");
+  folder.write("resource.d/Good", "", 0755);
+  folder.write("resource.d/Broken", "", 0644);
+  const auto loaded = load_config(folder.path);
+  std::vector<std::string> lines;
+  for (const auto& finding : loaded.findings) lines.push_back(text_of(finding));
+  INFO(shown(loaded.findings));
+  CHECK(loaded.usable());
+  REQUIRE(lines.size() == 5);
+  CHECK(lines[0] == "haresources:2:15: warning: Broken::1: " + folder.path +
+                        "/resource.d/Broken is not executable; run: chmod +x " + folder.path +
+                        "/resource.d/Broken");
+  CHECK(lines[1] == "haresources:3:3: warning: NoSuchScript1::a::b: no script NoSuchScript1 in " +
+                        folder.path + "/resource.d or /etc/ha.d/resource.d or /etc/init.d; "
+                        "install it, or correct the name");
+  CHECK(lines[2].starts_with("haresources:4:23: warning: OCF::heartbeat:NoSuchAgent::p=1: unknown "
+                             "OCF agent: there is no /usr/lib/ocf/resource.d/heartbeat/"));
+  CHECK(contains(lines[3], "OCF: the agent's name is missing"));
+  CHECK(contains(lines[4], "unknown OCF agent"));
+  // A start after a crash looks at nothing that it does not need.
+  CHECK(load_config(folder.path, Devices::may_be_away).findings.empty());
+}
+
+TEST_CASE("--check prints each finding once, and a verdict") {
+  const auto checked = [](const Folder& folder) {
+    std::FILE* out = std::tmpfile();
+    REQUIRE(out != nullptr);
+    print_check(load_config(folder.path), out);
+    std::rewind(out);
+    std::array<char, 4096> block{};
+    const std::string text{block.data(), std::fread(block.data(), 1, block.size(), out)};
+    std::fclose(out);
+    return text;
+  };
+  const Folder folder;
+  CHECK(checked(folder) == "0 errors, 0 warnings: heartbeat can start with this\n");
+  folder.write("authkeys", "auth 1\n1 sha1 x\n", 0644);
+  folder.write("resource.d/IPaddr2", "", 0644);
+  const std::string text = checked(folder);
+  INFO(text);
+  CHECK(contains(text, "authkeys: error: mode 0644 lets others read the keys"));
+  CHECK(contains(text, "haresources:1:6: warning: IPaddr2::10.0.0.1: "));
+  CHECK(text.ends_with("1 errors, 1 warnings: heartbeat would not start with this\n"));
+  CHECK_FALSE(contains(text, "heartbeat not started"));
 }
 
 TEST_CASE("haresources is left alone without the resource manager") {

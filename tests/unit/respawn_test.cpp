@@ -104,6 +104,29 @@ TEST_CASE("a failfast client that fails is reported at once") {
   CHECK(end_of_client(lab, 2) == "signaled 9");
 }
 
+TEST_CASE("a failfast client that fails brings the machine down, by the program that stands in") {
+  RunnerLab lab;
+  const std::string fake = lab.folder.write(
+      "reboot", "#!/bin/sh\necho \"$1\" >> " + lab.folder / "reboots" + "\n", 0755);
+  lab.reboot = fake;
+  lab.start_configured();
+  start_client(lab, 1, "/bin/sh -c 'exit 0'", "root", "1");  // no failure: started again
+  CHECK(lab.logged("error", "Respawning client \"/bin/sh -c 'exit 0'\":"));
+  start_client(lab, 2, "/bin/sh -c 'exit 100'", "root", "1");
+  CHECK(lab.logged("emerg", "Rebooting system.  Reason: /bin/sh -c 'exit 100'"));
+  REQUIRE(holds_within(seconds{10}, [&] { return lines_in(lab.folder / "reboots") == 1; }));
+  CHECK(content_of(lab.folder / "reboots") == "/bin/sh -c 'exit 100'\n");
+  CHECK(lab.logged("emerg", fake + " was run in place of a reboot"));
+}
+
+TEST_CASE("a runner that was not told how to reboot does not") {
+  RunnerLab lab;
+  lab.start_configured();
+  start_client(lab, 1, "/bin/sh -c 'exit 1'", "root", "1");
+  CHECK(lab.logged("emerg", "Rebooting system.  Reason: /bin/sh -c 'exit 1'"));
+  CHECK(lab.logged("error", "No reboot: this runner was told not to"));
+}
+
 TEST_CASE("a client of an unknown user is not run as somebody else") {
   RunnerLab lab;
   lab.start_configured();

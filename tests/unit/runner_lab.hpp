@@ -90,6 +90,7 @@ class RunnerLab {
   std::string debugfile, logfile;
   std::uint64_t deadtime = 400;
   std::uint64_t announce = 0;  ///< ms between announcements of held addresses
+  std::string reboot;     ///< program that stands in for a reboot; "" = none is allowed
   std::string successor;  ///< program of a new master; "" = a service manager starts it
 
   RunnerLab() {
@@ -130,6 +131,7 @@ class RunnerLab {
     config.add_decimal("hang_after", 500);
     config.add_decimal("announce", announce);
     config.add("node", "n1");
+    config.add("reboot", reboot);
     config.add("successor", successor);
     config.add("successor_arg", "-d");
     send(ipc::RecordType::runner_config, config);
