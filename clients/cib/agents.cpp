@@ -160,6 +160,7 @@ class Chooser {
     const std::string& script = resource_.script;
     if (script == "IPaddr" || script == "IPaddr2" || script == "IPv6addr") return address();
     if (script == "drbddisk") return drbd();
+    if (script == "OCF") return named();
     const auto known = std::find_if(std::begin(known_scripts), std::end(known_scripts),
                                     [&](const KnownScript& one) { return one.script == script; });
     if (known != std::end(known_scripts)) return ocf(*known);
@@ -203,6 +204,29 @@ class Chooser {
             .type = "drbd",
             .parameters = {{"drbd_resource", argument(0)}},
             .id = "drbd-" + argument(0)};
+  }
+
+  /// OCF::[provider:]type::name=value...: any agent, as haresources(5) has it.
+  Agent named() {
+    const std::string& name = argument(0);
+    const auto colon = name.find(':');
+    const bool has_provider = colon != std::string::npos;
+    Agent agent{.standard = "ocf",
+                .provider = has_provider ? name.substr(0, colon) : "heartbeat",
+                .type = has_provider ? name.substr(colon + 1) : name};
+    bool good = is_plain_name(agent.provider) && is_plain_name(agent.type);
+    for (std::size_t i = 1; i < resource_.arguments.size(); ++i) {
+      const std::string& word = argument(i);
+      const auto equals = word.find('=');
+      good = good && equals != std::string::npos && is_plain_name(word.substr(0, equals));
+      if (good) agent.parameters.emplace_back(word.substr(0, equals), word.substr(equals + 1));
+    }
+    if (!good) {
+      note("names no agent and parameters as OCF::provider:type::name=value");
+      return wrapped();
+    }
+    agent.id = agent.type;
+    return agent;
   }
 
   Agent ocf(const KnownScript& known) {

@@ -18,7 +18,7 @@ RESOURCES = '''# a cluster as they are
 n1 IPaddr2::10.77.0.100/24/eth0:web Filesystem::/dev/vg/www::/srv/www::ext4 Tres::a::b'c&d
 n2 IPaddr::10.77.0.101/255.255.255.0/eth0/10.77.0.255 \\
    MailTo::root@localhost::"x<y>" apache::/etc/apache2/apache2.conf
-N1 10.77.0.102 cron
+N1 10.77.0.102 cron OCF::pacemaker:Dummy::fake=a=b&c OCF::nginx
 n2 drbddisk::r0 Filesystem::/dev/drbd0::/srv/db::xfs IPv6addr::2001:db8::1/64/eth1 unknown-thing
 '''
 UCAST = 'ucast eth0 10.77.0.1\nucast eth0 10.77.0.2\nbcast eth1'
@@ -109,6 +109,7 @@ def accepted(context):
         first = {'ip-10.77.0.100': 'n1', 'fs-_srv_www': 'n1', 'ha-Tres-a-b_c_d': 'n1',
                  'ip-10.77.0.101': 'n2', 'mail-root_localhost': 'n2',
                  'apache-_etc_apache2_apache2.conf': 'n2', 'ip-10.77.0.102': 'n1', 'cron': 'n1',
+                 'Dummy': 'n1', 'nginx': 'n1',
                  'fs-_srv_db': 'n2', 'ip-2001_db8__1': 'n2', 'unknown-thing': 'n2'}
         both = placed(n1, '-u', 'n1', '-u', 'n2')
         equal(both, first, 'placement with both nodes')
@@ -120,6 +121,7 @@ def accepted(context):
                                                'nic': 'eth0', 'iflabel': 'web'}, 'IPaddr2')
         equal(values(tree, 'ip-10.77.0.101')['cidr_netmask'], '24', 'a dotted mask')
         equal(values(tree, 'mail-root_localhost')['subject'], '"x<y>"', 'metacharacters')
+        equal(values(tree, 'Dummy'), {'fake': 'a=b&c'}, 'an agent by its name')
         operations = {op.get('name'): op for op in tree.find(".//primitive[@id='cron']/operations")}
         equal((operations['monitor'].get('interval'), operations['start'].get('timeout')),
               ('30s', '90s'), 'haresources.options')
@@ -169,7 +171,7 @@ WORDS = ('apache', 'IPaddr2::10.0.0.{n}/24/eth0', '10.1.0.{n}', 'Filesystem::/de
          'MailTo::a&b::c"d\'e', 'drbddisk::r{n}', 'drbddisk', 'x-->y', '--', ']]>', '<!--', '&amp;',
          'IPaddr::300.1.1.{n}', 'IPv6addr::fe80::{n}/64', 'Delay::1::2::3::4::5', '$(reboot)', '`id`',
          'a::;rm', '*', '[x]', '?', 'Ünïcode{n}', '日本{n}', '😀', '-o', '0', '9lives', '.', 'a' * 300,
-         'b::' + 'c' * 300, '::x', 'x::', '..', 'a/b', "'", '"', '%s%n', '{{}}', '{{0}}', '\\', '\\x',
+         'b::' + 'c' * 300, 'OCF::x:y::a=<{n}>', 'OCF::/x', 'OCF', '::x', 'x::', '..', 'a/b', "'", '"', '%s%n', '{{}}', '{{0}}', '\\', '\\x',
          'IPaddr2::10.9.0.{n}/255.0.255.0', 'IPaddr2::10.8.0.{n}/24/eth0/10.8.0.255/zz', '#c', 'a#b',
          'group-apache', 'apache-instance_attributes', 'rsc-options', 'xml:id', 'LVM::vg{n}::2')
 RAW = (b'\xff', b'\xc0\x80', b'\xed\xa0\x80', b'\xef\xbf\xbe', b'\xf4\x90\x80\x80', b'\x01', b'\x7f',
