@@ -83,7 +83,7 @@ def quiet(probers, since, what):
     check(max(gaps.values()) < STALL, f'{what}: gaps {gaps}')
 
 
-@test(321, 'a running pair of Debian\'s 3.0.6 is replaced node by node by dpkg, and back', limit=240)
+@test(321, 'a running pair of Debian\'s 3.0.6 is replaced node by node by dpkg, and back', limit=300)
 def in_place(context):
     packages.built()
     with context.lab('none', 'none', media=('ucast', 'bcast')) as lab:
@@ -149,7 +149,7 @@ def in_place(context):
 
 
 @test(322, 'an upgrade of the package keeps daemon and services; a broken ha.cf changes nothing',
-      limit=150)
+      limit=300)
 def upgrade(context):
     made = packages.built()
     with context.lab('none', media=('ucast',), groups=(

@@ -42,7 +42,7 @@ def confined(text):
     return ['setpriv', '--no-new-privs', '--bounding-set', f'-all,{capabilities}']
 
 
-@test(323, 'units: as tight as scripts allow, and the daemons work with so few rights', limit=90)
+@test(323, 'units: as tight as scripts allow, and the daemons work with so few rights', limit=150)
 def units(context):
     with open(f'{TOP}/scripts/systemd/heartbeat.service') as file:
         service = file.read()

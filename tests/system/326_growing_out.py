@@ -81,7 +81,7 @@ def write_files(host, resources, failback='on', links=UCAST, extra=''):
 
 
 @test(326, 'growing out: Pacemaker accepts the CIB and places every group as haresources does',
-      limit=90)
+      limit=150)
 def accepted(context):
     lab, n1 = hosts(context)
     with lab:
@@ -193,7 +193,7 @@ def odd_text(dice):
     return dice.choice((b'\n', b'\r\n')).join(lines) + b'\n'
 
 
-@test(327, 'growing out: whatever haresources holds, it is refused or becomes valid XML', limit=90)
+@test(327, 'growing out: whatever haresources holds, it is refused or becomes valid XML', limit=150)
 def odd(context):
     dice = random.Random(context.seed)
     lab, n1 = hosts(context)
