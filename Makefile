@@ -266,6 +266,7 @@ UNIT := \
   tests/unit/golden_test.cpp \
   tests/unit/groups_monitor_test.cpp \
   tests/unit/groups_test.cpp \
+  tests/unit/directives_test.cpp \
   tests/unit/ha_cf_test.cpp \
   tests/unit/haresources_test.cpp \
   tests/unit/resource_options_test.cpp \

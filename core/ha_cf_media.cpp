@@ -287,6 +287,9 @@ void set_udpport(State& state, const Line& line, Word value) {
                  fmt::format("invalid port [{}] specified.", printable(value.text)));
     return;
   }
+  if (!is_integer(value.text)) {  // habit: atoi
+    state.advise(line, value, fmt::format("is no whole number; read as {}", number));
+  }
   state.port = static_cast<std::uint16_t>(number);
   if (state.host.lookup.service_of == nullptr) return;
   const std::string service = state.host.lookup.service_of(state.port);
