@@ -1,9 +1,11 @@
-# commands: ha_propagate and cl_respawn
+# commands: ha_propagate, cl_respawn, and the agents of the real resource-agents package
 import json
 import os
 import re
+import shutil
 import signal
 import subprocess
+import sys
 import time
 
 from layer import DATE
@@ -156,6 +158,39 @@ def lab_lives(pid):
         return False
 
 
+# resource script and arguments of agents that need nothing but a folder
+REAL = [['OCF', 'Dummy', 'state=/run/d'], ['OCF', 'heartbeat:Dummy'], ['Delay', '0', '0']]
+
+
+def real_agents(lab, report):
+    """The package itself, not a stand-in: what it prints and answers is mapped for heartbeat."""
+    sys.path.append(f'{HERE}/../system')
+    import peer
+    package = f'{peer.fetch_debian()}/usr/lib/ocf'
+    prepare(lab)
+    ours = lab.path('/usr/lib/ocf')
+    shutil.rmtree(ours)
+    os.mkdir(ours)
+    for folder in ('lib', 'resource.d'):
+        shutil.copytree(f'{package}/{folder}', f'{ours}/{folder}')
+    for argv in REAL:
+        script = f'/etc/ha.d/resource.d/{argv[0]}'
+        for operation, exit, words in [('status', 7, 'stopped'), ('start', 0, 'Success'),
+                                       ('start', 0, 'Success'), ('status', 0, 'Running OK'),
+                                       ('monitor', 0, 'Running OK'), ('stop', 0, 'Success'),
+                                       ('stop', 0, 'Success'), ('status', 7, 'stopped')]:
+            done = lab.call([script, *argv[1:], operation])
+            report.check(f'{argv} {operation}', done.exit == exit and words in done.stdout and
+                         ('unning' in done.stdout or 'OK' in done.stdout) ==
+                         (words == 'Running OK'),
+                         f'exit {done.exit}\n{done.stdout}{done.stderr}')
+        data = lab.call([script, *argv[1:], 'meta-data'])
+        report.check(f'{argv} meta-data', data.exit == 0 and '<resource-agent name=' in data.stdout,
+                     data.stdout + data.stderr)
+    shutil.rmtree(ours)
+    os.makedirs(f'{ours}/resource.d/heartbeat')
+
+
 def run(lab, report):
-    for part in (propagation, no_propagation, respawn_transcripts, respawn):
+    for part in (real_agents, propagation, no_propagation, respawn_transcripts, respawn):
         part(lab, report)
