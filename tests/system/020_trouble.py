@@ -141,7 +141,7 @@ def hostile_packets(dice, genuine, count):
     return [dice.choice(makers)()[:60000] for _ in range(count)]
 
 
-@test(22, 'three nodes: exactly one survivor takes each group, until one node has all', limit=90)
+@test(22, 'W6: three nodes: exactly one survivor takes each group, until one node has all', limit=90)
 def three_nodes(t):
     if not t.ours:
         note('3.0.6 starts the group on every survivor: nothing to test')

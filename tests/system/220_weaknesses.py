@@ -203,3 +203,25 @@ def few_processes(t):
         # status, start and the announcer of each; and what this test itself asks meanwhile.
         check(after - before < 200, f'{after - before} processes; 3.0.6 starts about 200 an address')
         note(f'{after - before} processes for 20 addresses, those of the test included')
+
+
+@test(218, 'W4: a healed partition stops on one side only what the other one keeps', limit=60)
+def healed(t):
+    with t.lab(auto_failback='off') as lab:
+        n1, n2 = lab.hosts
+        lab.start()
+        settled(lab)
+        for link in lab.links:
+            link.cut(n2)
+        lab.wait_placed(10, n1='ab', n2='ab')
+        before = {host.name: len(host.resource_log()) for host in lab.hosts}
+        for link in lab.links:
+            link.heal(n2)
+        lab.wait(lambda: len(lab.running('a')) == 1 and len(lab.running('b')) == 1, 15,
+                 'one owner of each group')
+        lab.wait(lambda: n1.rscstatus() in ('local', 'foreign', 'all', 'none'), 10, 'n1 to settle')
+        for name in 'ab':
+            stops = [host.name for host in lab.hosts
+                     for _, what, op in host.resource_log()[before[host.name]:]
+                     if (what, op) == (name, 'stop')]
+            equal(len(stops), 1, f'stops of {name} after the healing: {stops}')
