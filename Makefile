@@ -261,6 +261,7 @@ UNIT := \
   tests/unit/connection_test.cpp \
   tests/unit/echo_test.cpp \
   tests/unit/engine_test.cpp \
+  tests/unit/fencing_test.cpp \
   tests/unit/file_test.cpp \
   tests/unit/frame_test.cpp \
   tests/unit/golden_test.cpp \
@@ -358,6 +359,7 @@ RUNNER_TEST := \
 SIM := \
   tests/sim/cluster.cpp \
   tests/sim/host.cpp \
+  tests/sim/host_fencing.cpp \
   tests/sim/host_scripts.cpp \
   tests/sim/host_turn.cpp \
   tests/sim/invariants.cpp \

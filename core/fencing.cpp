@@ -80,6 +80,7 @@ Duration Fencing::delay_of(NodeId node) const {
 
 void Fencing::need(Instant now, NodeId node, std::size_t rank) {
   const auto place = static_cast<Duration::rep>(rank);
+  if (rows_[node.value].needed) return;
   rows_[node.value] = {};
   rows_[node.value].needed = true;
   rows_[node.value].at =
@@ -89,7 +90,7 @@ void Fencing::need(Instant now, NodeId node, std::size_t rank) {
 void Fencing::remember(NodeId node, std::uint32_t attempts, Instant now) {
   rows_[node.value].needed = true;
   rows_[node.value].attempts = attempts;
-  rows_[node.value].at = now;
+  rows_[node.value].at = attempts == 0 ? now + delay_of(node) : now;
 }
 
 void Fencing::forget(NodeId node, ResourceSink& sink) {

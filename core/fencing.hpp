@@ -47,7 +47,7 @@ class Fencing {
   [[nodiscard]] bool is_pending() const;
   [[nodiscard]] bool is_pending(NodeId node) const { return rows_[node.value].needed; }
 
-  /// It is dead. `rank`: how many other nodes are before us in line to fence it.
+  /// It is dead, however often that is said. `rank`: how many other nodes are before us in line.
   void need(Instant now, NodeId node, std::size_t rank);
   /// It is here again, or it is certain that it is off.
   void forget(NodeId node, ResourceSink& sink);

@@ -87,6 +87,7 @@ void Resources::on(const CommunicationReached&) {
     } else {
       taking_from_.set(node.value);
       peer(node).silent_since = now_.instant;
+      (void)begin_fencing(node);  // before anything is taken; its death is told next
     }
   }
   if (is_alone()) judge_answers(unaccounted(no_node), "every other node");

@@ -118,6 +118,12 @@ void Fencing::kill(std::uint64_t ticket) {
   if (run != runs_.end()) end_softly(*run, os::instant_now());
 }
 
+void Fencing::end_all() {
+  for (Run& run : runs_) {
+    if (run.kill_at == core::never) end_softly(run, os::instant_now());
+  }
+}
+
 void Fencing::end_softly(Run& run, core::Instant now) const {
   run.process.signal_group(SIGTERM);
   run.timeout_at = core::never;

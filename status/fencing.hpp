@@ -23,7 +23,9 @@ inline constexpr core::Duration fence_grace = std::chrono::seconds{5};
 
 /// The record `fence`: `ticket`, `program`, `arg`*, `input`, `timeout` in ms. Each run is one
 /// process group, given `input` on its standard input, and reported exactly once; its output is
-/// kept to core::limits::script_output_bytes. A run outlives the runner: half a reset is worse.
+/// kept to core::limits::script_output_bytes. When the master
+/// is gone, all are ended: nobody could call them back if the node returned, and the next master
+/// begins anew.
 class Fencing {
  public:
   using Done = std::function<void(std::uint64_t ticket, core::ActionEnd end, int code,
@@ -37,6 +39,9 @@ class Fencing {
   void run(const core::Message& record);
   /// TERM to its group, KILL after limits::fence_grace. Unknown tickets are ignored.
   void kill(std::uint64_t ticket);
+  /// As kill(), all of them.
+  void end_all();
+  [[nodiscard]] bool idle() const { return runs_.empty(); }
   void tick(core::Instant now);
   [[nodiscard]] core::Instant next_deadline() const;
 

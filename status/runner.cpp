@@ -401,6 +401,7 @@ void Runner::master_lost() {
 
 void Runner::go_on(core::Instant now) {
   next_look_ = core::never;
+  if (phase_ != Phase::serving) fencing_.end_all();
   // Its end of file follows, and with it all that follows the death of a master.
   if (phase_ == Phase::serving && master_watch_.end_if_hung(now)) hung_ = true;
   if (phase_ == Phase::orphaned && !logger_) {
@@ -461,7 +462,7 @@ void Runner::go_on(core::Instant now) {
 void Runner::end() {
   if (phase_ != Phase::leaving && phase_ != Phase::ending) return;
   const bool is_working = (actions_ && !actions_->idle() && phase_ == Phase::leaving) ||
-                          !clients_.idle() || !state_writer_.idle();
+                          !clients_.idle() || !state_writer_.idle() || !fencing_.idle();
   if (!is_working) child_.leave(ipc::exit_done);
 }
 

@@ -37,6 +37,8 @@ class Cluster {
   void clean_up();
   void fault_of_network();
   void fault_of_witness(NodeId host);
+  void set_up_fencing();
+  void fault_of_fencing();
   void fault_of_link(std::uint64_t kind, NodeId from, NodeId to, core::LinkId link);
   void watch();
   void restart_stopped();
@@ -264,6 +266,29 @@ void Cluster::fault_of_witness(NodeId host) {
   later(300ms, 10s, [this, host] { witness_->reach(host, true); });
 }
 
+void Cluster::set_up_fencing() {
+  world_.probes.hit("fencing");
+  site_.fencing = site_.device_faults = true;
+  core::Config& config = site_.config;
+  config.fence_timeout = 2s;
+  config.fence_agents.push_back({"*", "/usr/sbin/fence_first", {}, 1});
+  if (world_.chance(400)) config.fence_agents.push_back({"*", "/usr/sbin/fence_second", {}, 2});
+  if (world_.chance(500)) config.fence_delays.emplace_back("n1", 4s);
+}
+
+/// A host dies; who resets it has troubles of his own, or somebody looks and says that it is off.
+void Cluster::fault_of_fencing() {
+  Host& victim = any_host();
+  Host& other = any_host();
+  victim.power_off();
+  later(3s, 12s, [&victim] { victim.power_on(); });
+  later(1200ms, 4s, [this, &victim, &other] {
+    if (world_.chance(600)) return other.crash_master(Host::Crash::soon);
+    if (victim.is_on()) return;
+    other.command("t=sys_fenced node=" + site_.config.nodes[victim.id().value].name);
+  });
+}
+
 /// Masters crash, as often as they like, while clients are busy.
 void Cluster::next_crash() {
   if (world_.now >= quiet_at_) return;
@@ -285,6 +310,7 @@ void Cluster::flap(Host& host) {
 void Cluster::next_fault() {
   if (world_.now >= quiet_at_) return;
   if (witness_ && world_.chance(200)) fault_of_witness(any_node());
+  if (site_.fencing && world_.chance(150)) fault_of_fencing();
   switch (world_.random.below(8)) {
     case 0:
     case 1:
@@ -346,6 +372,7 @@ Outcome Cluster::run() {
     witness_.emplace(world_, site_, hosts_);
     witness_->turn();
   }
+  if (!site_.calm && !site_.flapping && world_.chance(250)) set_up_fencing();
   if (site_.flapping) {
     world_.after(8s, [this] { flap(*hosts_[0]); });
   } else {
@@ -354,7 +381,7 @@ Outcome Cluster::run() {
   watch();
   world_.run_until(quiet_at_);
   world_.trace("quiet");
-  site_.faults = false;
+  site_.faults = site_.device_faults = false;
   network_->heal();
   if (!site_.calm && !site_.flapping && world_.chance(200)) {
     world_.probes.hit("lame");

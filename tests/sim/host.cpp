@@ -25,6 +25,7 @@ Host::Host(World& world, const Site& site, NodeId id, Network& network, Watcher&
   jammed_until_.resize(site.groups.size());
   left_.resize(site.groups.size());
   heard_.resize(site.config.nodes.size());
+  unfenced_.resize(site.config.nodes.size());
   drift_ppm_ = static_cast<std::int64_t>(world.random.below(201)) - 100;
 }
 
@@ -119,6 +120,8 @@ void Host::end_daemon() {
   addresses_answered_.clear();
   paths_due_ = false;
   waiting_.clear();
+  fence_runs_.clear();
+  std::ranges::fill(unfenced_, std::uint8_t{0});
   stopping_ = terminate_ = replace_ = turn_due_ = runner_lost_ = runner_ready_ = false;
   between_masters_ = false;
   crash_ = Crash::none;

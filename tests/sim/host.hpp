@@ -18,6 +18,8 @@ struct Site {
   core::Config config;             ///< node_name is set by each host
   std::vector<core::Group> groups;
   bool faults = true;              ///< scripts may be slow, hang or fail
+  bool fencing = false;            ///< there are devices that reset nodes
+  bool device_faults = false;      ///< and they may be slow, hang, fail, or not tell the truth
   bool calm = false;               ///< nothing happens but crashes of masters
   bool flapping = false;           ///< nothing happens but that one host's service link flaps
   NodeId lame = core::no_node;     ///< its service link stays down to the end
@@ -37,6 +39,8 @@ struct Watcher {
   /// It did not run for longer than its dead time, and has had its time to notice what follows.
   /// `others`: whom it held for alive before the pause.
   virtual void judged_itself(NodeId node, const std::vector<NodeId>& others) = 0;
+  /// A device has been told to reset a node.
+  virtual void shot(NodeId shooter, NodeId target) = 0;
   /// Does another machine answer for the group's address?
   [[nodiscard]] virtual bool answers_elsewhere(NodeId asker, core::GroupId group) const = 0;
 };
@@ -122,6 +126,12 @@ class Host {
     core::Operation operation;
     std::uint64_t serial;
   };
+  /// A device at work.
+  struct FenceRun {
+    core::Ticket ticket;
+    NodeId node;
+    std::uint64_t serial;
+  };
   struct Frame {
     core::LinkId link;
     std::string bytes;
@@ -142,6 +152,11 @@ class Host {
   void arm();
   void run(const core::RunAction& action);
   void check_maintenance(const core::RunAction& action);
+  void fence(const core::FenceNode& order);
+  void end_fencing(std::uint64_t serial, core::ActionEnd end, int code);
+  bool kill_fencing(core::Ticket ticket);
+  void note_fencing(std::string_view line);
+  void check_fenced(const core::RunAction& action);
   /// Of the turn before: whether maintenance was on and nothing was on its way.
   struct Before {
     bool maintenance = false;
@@ -194,6 +209,8 @@ class Host {
   std::vector<core::RunAction> waiting_;
   std::vector<core::Ticket> running_;
   std::vector<Script> scripts_;
+  std::vector<FenceRun> fence_runs_;
+  std::vector<std::uint8_t> unfenced_;  ///< by node: dead for this master, and not known to be off
   std::uint64_t last_serial_ = 0;
   std::vector<Instant> jammed_until_;
   std::vector<std::uint8_t> left_;

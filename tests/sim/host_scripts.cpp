@@ -30,6 +30,7 @@ void Host::run(const core::RunAction& action) {
   const std::uint64_t serial = ++last_serial_;
   scripts_.push_back({action.ticket, action.group, action.resource, action.operation, serial});
   check_maintenance(action);
+  check_fenced(action);
   Duration length = world_.between(1ms, 30ms);
   core::ActionEnd end = core::ActionEnd::exited;
   int code = 0;
@@ -82,6 +83,7 @@ void Host::finish(std::uint64_t serial, core::ActionEnd end, int code) {
 }
 
 void Host::kill(core::Ticket ticket) {
+  if (kill_fencing(ticket)) return;
   const auto found = std::ranges::find(scripts_, ticket, &Script::ticket);
   if (found == scripts_.end()) return;
   world_.after(world_.between(1ms, kill_delay), [this, serial = found->serial] {
@@ -141,6 +143,7 @@ void Host::lose_runner() {
     if (script.operation == core::Operation::start) running = world_.chance(500) ? 1 : 0;
     if (script.operation == core::Operation::stop) running = world_.chance(500) ? 1 : 0;
   }
+  fence_runs_.clear();
   done_.clear();
   watcher_.changed();
   world_.after(world_.between(5ms, 100ms), [this, life = life_] {

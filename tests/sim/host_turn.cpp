@@ -3,6 +3,7 @@
 
 #include "core/frame.hpp"
 
+#include <algorithm>
 #include <charconv>
 #include <utility>
 
@@ -65,6 +66,7 @@ void Host::turn() {
   if (alive() && std::exchange(runner_ready_, false)) {
     running_.clear();
     for (const Script& script : scripts_) running_.push_back(script.ticket);
+    for (const FenceRun& run : fence_runs_) running_.push_back(run.ticket);
     step(core::RunnerReady{running_});
   }
   for (const core::GroupId group : std::exchange(addresses_lost_, {})) {
@@ -131,6 +133,9 @@ void Host::crash_amid(const core::Outputs& outputs) {
   world_.trace("{} crashes", id_.value);
   world_.probes.hit("master-crashed");
   if (!scripts_.empty()) world_.probes.hit("action-adopted");
+  if (std::ranges::any_of(memory_->nodes, [](const auto& node) { return node.fencing != 0; })) {
+    world_.probes.hit("fencing-adopted");
+  }
   if (memory_->standby_state != core::StandbyState::none) world_.probes.hit("move-adopted");
   if (memory_->stop_asked != 0) world_.probes.hit("stop-adopted");
   end_daemon();
@@ -170,6 +175,8 @@ void Host::apply(const core::Output& output, std::uint64_t life) {
     world_.digest(send->bytes.data(), send->bytes.size());
   } else if (const auto* action = std::get_if<core::RunAction>(&output)) {
     run(*action);
+  } else if (const auto* order = std::get_if<core::FenceNode>(&output)) {
+    fence(*order);
   } else if (const auto* asked = std::get_if<core::ProbeAddresses>(&output)) {
     probe(asked->group);
   } else if (const auto* killed = std::get_if<core::KillAction>(&output)) {
@@ -177,6 +184,7 @@ void Host::apply(const core::Output& output, std::uint64_t life) {
   } else if (const auto* line = std::get_if<core::Log>(&output)) {
     world_.trace("{} {}", id_.value, line->text);
     world_.probes.saw_log(line->text);
+    note_fencing(line->text);
     if (line->text.starts_with("node ") && line->text.ends_with(": is dead")) {
       const auto name = line->text.substr(5, line->text.size() - 5 - 9);
       watcher_.declared_dead(id_, *site_.config.node(name));

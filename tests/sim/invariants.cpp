@@ -8,6 +8,7 @@ namespace hb::sim {
 namespace {
 
 using namespace std::chrono_literals;
+using core::NodeStatus;
 
 /// Two hosts that have been talking for so long know everything of each other: from here on a
 /// group must not begin to run on both.
@@ -80,6 +81,10 @@ void Invariants::check_pair(const Host& a, const Host& b) {
       return world_.fail("group {} runs on hosts {} and {}, which have a witness", g,
                          a.id().value, b.id().value);
     }
+    if (a.runs(group) && b.runs(group) && site_.fencing) {
+      return world_.fail("group {} runs on hosts {} and {}, which have fencing", g, a.id().value,
+                         b.id().value);
+    }
     if (!a.runs(group) || !b.runs(group)) {
       if (known != pair.shared_since.end()) {
         pair.parted[group.value] = world_.now;
@@ -125,6 +130,18 @@ void Invariants::note_runs() {
       }
     }
   }
+}
+
+void Invariants::shot(NodeId shooter, NodeId target) {
+  Host& host = *hosts_[target.value];
+  const core::Engine* const engine = hosts_[shooter.value]->engine();
+  world_.trace("{} resets {}", shooter.value, target.value);
+  world_.probes.hit(host.is_on() ? "shot-alive" : "shot-dead");
+  if (engine != nullptr && engine->snapshot().nodes[target.value].status != NodeStatus::dead) {
+    return world_.fail("host {} resets {}, which it hears", shooter.value, target.value);
+  }
+  host.power_off();
+  world_.after(world_.between(100ms, 8s), [&host] { host.power_on(); });
 }
 
 bool Invariants::answers_elsewhere(NodeId asker, core::GroupId group) const {
@@ -299,6 +316,11 @@ void Invariants::check_after_quiet() {
       if (view.nodes[n].status != core::NodeStatus::active) {
         return world_.fail("host {} holds node {} for {} after quiet", host->id().value, n,
                            core::name_of(view.nodes[n].status));
+      }
+    }
+    for (std::size_t n = 0; n < view.node_count; ++n) {
+      if (view.nodes[n].fencing != core::FenceState::none) {
+        return world_.fail("host {} still wants to reset {} after quiet", host->id().value, n);
       }
     }
     if (view.holding == core::Holding::transition) {

@@ -23,6 +23,8 @@ namespace hb::sim {
 /// - With `address_conflict hold` nobody takes at a death what the dead one's kernel still serves.
 /// - After quiet no group is on a host whose service link is dead while another one could have it.
 /// - With a witness no group ever runs on two hosts, whatever the network does.
+/// - With fencing no group ever runs on two hosts, nothing of a dead node is started before it was
+///   reset, and nobody resets a node that it hears.
 /// - After quiet each group runs completely on exactly one host, and all views agree.
 class Invariants final : public Watcher {
  public:
@@ -35,6 +37,7 @@ class Invariants final : public Watcher {
   void sent(NodeId from, core::Bytes bytes) override;
   void restart_seen(NodeId judge, NodeId node) override;
   void judged_itself(NodeId node, const std::vector<NodeId>& others) override;
+  void shot(NodeId shooter, NodeId target) override;
   [[nodiscard]] bool answers_elsewhere(NodeId asker, core::GroupId group) const override;
 
   void check_after_quiet();

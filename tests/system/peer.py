@@ -1,4 +1,4 @@
-# peer: Debian's heartbeat 3.0.6, Pacemaker's tools and etcd, fetched and unpacked for labs, never installed here
+# peer: Debian's heartbeat 3.0.6, Pacemaker's tools, etcd, fence-agents: fetched, unpacked for labs
 import fcntl
 import os
 import shutil
@@ -61,6 +61,26 @@ def fetch_etcd():
                              'etcd-server'], 'etcd-server', fresh)
             for name in os.listdir(fresh):
                 subprocess.run(['dpkg-deb', '-x', f'{fresh}/{name}', fresh], check=True)
+            os.rename(fresh, root)
+    return root
+
+
+def fetch_fence_agents():
+    """Returns a folder with Debian's fence-agents and the Python modules that they need."""
+    root = f'{CACHE}/fence-agents'
+    os.makedirs(CACHE, exist_ok=True)
+    with open(f'{CACHE}/lock', 'w') as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        if not os.path.exists(f'{root}/usr/sbin/fence_dummy'):
+            fresh = f'{root}.new'
+            shutil.rmtree(fresh, ignore_errors=True)
+            os.makedirs(fresh)
+            _run_with_lists(['apt-get', 'download', '-qq', '-o', 'APT::Sandbox::User=root',
+                             'fence-agents', 'python3-pexpect', 'python3-ptyprocess',
+                             'python3-pycurl', 'libcurl3-gnutls'], 'fence-agents', fresh)
+            for name in os.listdir(fresh):
+                subprocess.run(['dpkg-deb', '-x', f'{fresh}/{name}', fresh], check=True)
+                os.unlink(f'{fresh}/{name}')
             os.rename(fresh, root)
     return root
 
