@@ -79,6 +79,7 @@ OS := \
   os/process.cpp \
   os/realtime.cpp \
   os/reboot.cpp \
+  os/serial.cpp \
   os/socket.cpp \
   os/watchdog.cpp
 
@@ -110,10 +111,13 @@ HEARTBEAT := \
   master/state_files.cpp \
   master/supervisor.cpp \
   readers/echoes.cpp \
+  readers/serial.cpp \
   readers/message_cutter.cpp \
   readers/fifo.cpp \
   readers/reader.cpp \
   readers/sources.cpp \
+  writers/serial.cpp \
+  writers/serial_queue.cpp \
   writers/writer.cpp \
   status/actions.cpp \
   status/address_probes.cpp \
@@ -299,6 +303,7 @@ UNIT := \
   tests/unit/resources_peer_test.cpp \
   tests/unit/resources_test.cpp \
   tests/unit/ring_test.cpp \
+  tests/unit/serial_test.cpp \
   tests/unit/service_path_test.cpp \
   tests/unit/sessions_test.cpp \
   tests/unit/socket_test.cpp \
@@ -337,7 +342,8 @@ UNIT_PARTS := \
   status/log_daemon.cpp \
   status/log_limits.cpp \
   status/logger.cpp \
-  status/master_watch.cpp
+  status/master_watch.cpp \
+  writers/serial_queue.cpp
 # Two threads over one ring, for TSan
 RING_THREADS := \
   tests/unit/main.cpp \
@@ -385,7 +391,8 @@ FUZZ := \
   tests/fuzz/fuzz_http.cpp \
   tests/fuzz/fuzz_mgmt.cpp \
   tests/fuzz/fuzz_neighbours.cpp \
-  tests/fuzz/fuzz_ring.cpp
+  tests/fuzz/fuzz_ring.cpp \
+  tests/fuzz/fuzz_serial.cpp
 BENCH := \
   tests/bench/bench_ring.cpp
 # A master without a cluster, with the real status process: the transcript tests

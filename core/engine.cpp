@@ -75,7 +75,10 @@ Engine::Parts::Parts(EngineSetup given, Now at)
     peers_.push_back(std::move(each));
   }
   for (std::size_t i = 0; i < config_.media.size(); ++i) {
-    if (!is_ping(config_.media[i].type)) cluster_links_ |= std::uint64_t{1} << i;
+    const MediumType type = config_.media[i].type;
+    if (!is_ping(type)) {
+      (type == MediumType::serial ? serial_links_ : cluster_links_) |= std::uint64_t{1} << i;
+    }
     std::size_t first = 0;
     while (config_.media[first].link_name() != config_.media[i].link_name()) ++first;
     link_of_medium_.push_back(LinkId{static_cast<std::uint16_t>(first)});

@@ -125,6 +125,8 @@ struct Engine::Parts final : ResourceSink {
   enum class Loop : std::uint8_t { back, not_back };
   void transmit(Message& message, NodeId dest = no_node, Loop loop = Loop::back);
   void transmit_unsequenced(Message& message, NodeId dest);
+  void send_frame(const Message& message, Bytes frame);
+  void send_frame_again(Bytes frame);
   [[nodiscard]] bool encode(Message& message, std::string& out);
   void send_status();
   void ask_ping_nodes();
@@ -213,7 +215,8 @@ struct Engine::Parts final : ResourceSink {
   const std::vector<std::string> hooks_;
   const NodeId self_;
   const Instant born_;
-  std::uint64_t cluster_links_ = 0;     ///< media that carry frames: all but ping media
+  std::uint64_t cluster_links_ = 0;  ///< media that carry netstring frames: UDP
+  std::uint64_t serial_links_ = 0;   ///< media that carry text frames (wire-protocol §1.1)
   std::vector<LinkId> link_of_medium_;  ///< the first medium of that link name (§4)
 
   Now now_;
@@ -244,11 +247,11 @@ struct Engine::Parts final : ResourceSink {
   std::uint64_t next_client_generation_ = 0;
   std::uint64_t last_ticket_ = 0, last_hook_ = 0;
 
-  Message incoming_, outgoing_, scratch_;
+  Message incoming_, outgoing_, scratch_, text_message_;
   std::vector<Message> looped_;         ///< own messages that are still to be processed
   std::size_t looped_count_ = 0;
   std::vector<PeerStream::Range> ranges_;
-  std::string encoded_, body_;
+  std::string encoded_, body_, text_frame_;
   fmt::memory_buffer line_;
   std::array<Instant, counter_count> quiet_until_{};
   Outputs outputs_;

@@ -2,6 +2,7 @@
 #include "core/engine_parts.hpp"
 
 #include "core/compress.hpp"
+#include "core/serial_line.hpp"
 
 namespace hb::core {
 
@@ -57,7 +58,7 @@ void Engine::Parts::transmit(Message& message, NodeId dest, Loop loop) {
   const Bytes bytes = as_bytes(buffer);
   counters_.add(Counter::frames_out);
   counters_.add(Counter::bytes_out, bytes.size());
-  outputs_.add(Send{cluster_links_, bytes});
+  send_frame(message, bytes);
   // A message is processed by its sender too, after it has left: order on the wire is order of
   // numbers (3.0.6 does it the other way round, wire-protocol §5.5).
   if (loop == Loop::back) {
@@ -74,7 +75,30 @@ void Engine::Parts::transmit_unsequenced(Message& message, NodeId dest) {
   if (!encode(message, encoded_)) return;
   counters_.add(Counter::frames_out);
   counters_.add(Counter::bytes_out, encoded_.size());
-  outputs_.add(Send{cluster_links_, outputs_.keep(as_bytes(encoded_))});
+  send_frame(message, outputs_.keep(as_bytes(encoded_)));
+}
+
+/// On every link between nodes, in the framing that it speaks.
+void Engine::Parts::send_frame(const Message& message, Bytes frame) {
+  if (cluster_links_ != 0) outputs_.add(Send{cluster_links_, frame});
+  if (serial_links_ == 0) return;
+  text_message_ = message;  // it gains an `auth`, which others must not see
+  text_frame_.clear();
+  keys_.sign_text(text_message_, text_frame_);
+  if (text_frame_.size() > serial_line::message_bytes) {
+    return complain(Counter::refused_size, LogLevel::warn,
+                    "message of type {} has {} bytes, more than a serial line carries ({}): not "
+                    "sent there",
+                    message.type(), text_frame_.size(), serial_line::message_bytes);
+  }
+  outputs_.add(Send{serial_links_, outputs_.keep(as_bytes(text_frame_))});
+}
+
+/// What was sent before, as it was.
+void Engine::Parts::send_frame_again(Bytes frame) {
+  if (serial_links_ == 0) return outputs_.add(Send{cluster_links_, frame});
+  Message message;
+  if (decode(frame, message)) send_frame(message, frame);
 }
 
 void Engine::Parts::send_status() {
@@ -197,7 +221,7 @@ void Engine::Parts::on_rexmit(NodeId node) {
         counters_.add(Counter::rexmit_answered);
         counters_.add(Counter::frames_out);
         counters_.add(Counter::bytes_out, answer.bytes.size());
-        outputs_.add(Send{cluster_links_, answer.bytes});
+        send_frame_again(answer.bytes);
         break;
       case History::Found::too_low: send_nak(node, Seqno{value}, "seqno too low"); break;
       case History::Found::too_high:

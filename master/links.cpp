@@ -1,6 +1,7 @@
 // links: the media of ha.cf as sockets, one receiving and one sending per link
 #include "master/links.hpp"
 
+#include "os/paths.hpp"
 #include "os/socket.hpp"
 
 #include <fmt/core.h>
@@ -9,6 +10,7 @@
 #include <array>
 #include <utility>
 
+#include <fcntl.h>
 #include <net/if.h>
 #include <netinet/ip.h>
 
@@ -87,6 +89,21 @@ constexpr std::array media = {
     Medium{MediumType::mcast6, mcast6},
 };
 
+/// habit: locked like every program that uses a line does, but for as long as we use it; 3.0.6 lets
+/// go of the lock after its start.
+core::Result<OpenLink> open_serial(const MediumConfig& medium) {
+  OpenLink link;
+  auto lock = os::LineLock::take(os::paths::line_locks, medium.interface);
+  if (!lock) return std::move(lock).error();
+  link.lock = std::move(*lock);
+  auto line = os::open_serial_line(medium.interface, os::Baud{medium.baud});
+  if (!line) return std::move(line).error();
+  link.send = os::Fd{::fcntl(line->get(), F_DUPFD_CLOEXEC, 0)};
+  if (!link.send) return core::Error{"no descriptor is left", errno};
+  link.receive = std::move(*line);
+  return link;
+}
+
 std::string noun_of(const MediumConfig& medium) {
   return fmt::format("ha.cf:{}: {}", medium.line, link_title(medium));
 }
@@ -140,10 +157,15 @@ core::Result<OpenLink> open_link(const core::MediumConfig& medium, std::uint16_t
       return core::Error{fmt::format("{}: interface {} has no address yet", noun,
                                      medium.interface)};
     }
-    return OpenLink{std::move(*receive), std::move(*send), std::nullopt,
-                    {::if_nametoindex(medium.interface.c_str())}};
+    OpenLink link;
+    link.receive = std::move(*receive);
+    link.send = std::move(*send);
+    link.interface = {::if_nametoindex(medium.interface.c_str())};
+    return link;
   }
-  return core::Error{noun + ": this medium is not supported yet; use another one"};
+  auto opened = open_serial(medium);
+  if (!opened) return std::move(opened).error().in(noun);
+  return opened;
 }
 
 core::Result<void> look_up_peer(core::MediumConfig& medium) {

@@ -6,6 +6,7 @@
 #include "os/echo.hpp"
 #include "os/fd.hpp"
 #include "os/netlink.hpp"
+#include "os/serial.hpp"
 
 #include <optional>
 #include <vector>
@@ -16,6 +17,7 @@ struct OpenLink {
   os::Fd receive;
   os::Fd send;
   std::optional<os::EchoTargets> echo;  ///< of a ping medium
+  os::LineLock lock;                    ///< of a serial line
   os::InterfaceIndex interface;         ///< that its sockets are bound to; 0 = none
 };
 

@@ -153,8 +153,10 @@ void Media::check(core::Instant now) {
 void Media::failed(core::LinkId link, int code, std::string_view text, core::Instant now) {
   Medium& medium = media_[link.value];
   if (!medium.is_open || code == ECONNREFUSED) return;  // nobody listens there: he may be starting
-  complain(medium, core::LogLevel::warn,
-           fmt::format("{}: {}", link_title(medium.config), text), "", now);
+  const std::string what = fmt::format("{}: {}", link_title(medium.config), text);
+  // Nothing is heard of a serial line that went away, but it may come back under its name.
+  if (medium.config.type == core::MediumType::serial) return close(medium, link.value, what, now);
+  complain(medium, core::LogLevel::warn, what, "", now);
 }
 
 std::vector<std::string> Media::sources(core::LinkId link) const {

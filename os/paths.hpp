@@ -20,6 +20,7 @@ inline constexpr const char* run_dir = "/run/heartbeat";
 inline constexpr const char* register_socket = "/run/heartbeat/register";
 inline constexpr const char* resource_temp = "/run/heartbeat/rsctmp";
 inline constexpr const char* empty_dir = "/run/heartbeat.empty";  // root-owned; children's chroot
+inline constexpr const char* line_locks = "/var/lock";  // of all programs that use serial lines
 inline constexpr const char* pid_file = "/run/heartbeat.pid";
 // In /run itself: /run/heartbeat belongs to hacluster, who could swap them (design §2).
 inline constexpr const char* board = "/run/heartbeat.board";

@@ -15,7 +15,7 @@ int fifo_main() {
   auto child = ipc::Child::begin(ipc::Child::Rights::medium);
   if (!child) return ipc::report_failed_start(child.error());
   ipc::Channel& channel = child->channel();
-  MessageCutter cutter;
+  MessageCutter cutter{MessageCutter::fifo};
   std::array<char, 4096> part{};
 
   child->loop().watch(ipc::medium_fd, [&] {

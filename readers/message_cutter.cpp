@@ -12,7 +12,7 @@ void MessageCutter::add(std::string_view part, core::Instant now,
       take_line(line_, now, on_message);
       line_.clear();
       overlong_ = false;
-    } else if (line_.size() < line_bytes) {
+    } else if (line_.size() < limits_.line_bytes) {
       line_.push_back(byte);
     } else {
       overlong_ = true;
@@ -20,9 +20,16 @@ void MessageCutter::add(std::string_view part, core::Instant now,
   }
 }
 
+bool MessageCutter::is_start(std::string_view line) const {
+  if (line == ">>>") return true;
+  // A field whose value ends so is no start.
+  return limits_.noise == Noise::noisy && line.ends_with(">>>") &&
+         line.find('=') == std::string_view::npos;
+}
+
 void MessageCutter::take_line(std::string_view line, core::Instant now,
                               const std::function<void(std::string_view)>& on_message) {
-  if (line == ">>>") {
+  if (is_start(line)) {
     if (inside_) refuse();  // the one before never ended
     inside_ = true;
     spoiled_ = false;
@@ -33,7 +40,7 @@ void MessageCutter::take_line(std::string_view line, core::Instant now,
   if (!inside_) return;
   if (line == "<<<") {
     inside_ = false;
-    if (spoiled_ || now > begun_ + patience) {
+    if (spoiled_ || now > begun_ + limits_.patience) {
       ++refused_;
       return;
     }
@@ -42,7 +49,7 @@ void MessageCutter::take_line(std::string_view line, core::Instant now,
     return;
   }
   if (overlong_ || line.find('=') == std::string_view::npos ||
-      message_.size() + line.size() > message_bytes) {
+      message_.size() + line.size() > limits_.message_bytes) {
     spoiled_ = true;
     return;
   }

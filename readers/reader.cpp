@@ -4,6 +4,7 @@
 #include "core/frame.hpp"
 #include "ipc/child.hpp"
 #include "os/loop.hpp"
+#include "os/serial.hpp"
 #include "os/socket.hpp"
 #include "readers/echoes.hpp"
 #include "readers/prefilter.hpp"
@@ -52,6 +53,7 @@ std::vector<os::IpAddress> addresses_in(const core::Message& message) {
 int reader_main() {
   auto child = ipc::Child::begin(ipc::Child::Rights::medium);
   if (!child) return ipc::report_failed_start(child.error());
+  if (os::serial_speed(ipc::medium_fd)) return read_serial_line(*child);
   ipc::Channel& channel = child->channel();
   os::ReceiveBatch batch;
   std::optional<Echoes> echoes;  // of a ping medium

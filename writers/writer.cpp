@@ -69,6 +69,10 @@ class Outgoing {
 int writer_main() {
   auto child = ipc::Child::begin(ipc::Child::Rights::medium);
   if (!child) return ipc::report_failed_start(child.error());
+  if (const auto baud = os::serial_speed(ipc::medium_fd)) {
+    os::send_break(ipc::medium_fd);
+    return write_serial_line(*child, *baud);
+  }
   Outgoing outgoing{*child};
   return child->serve(
       [&](const ipc::RecordView& record) {

@@ -89,8 +89,10 @@ void Cluster::configure() {
   config.node_name = "n1";
   for (std::size_t l = 0; l < link_count; ++l) {
     core::MediumConfig medium;
-    medium.type = core::MediumType::bcast;
-    medium.interface = fmt::format("eth{}", l);
+    // Now and then a serial line, which speaks another framing, beside the network.
+    const bool serial = draw == 6 && l == 1;
+    medium.type = serial ? core::MediumType::serial : core::MediumType::bcast;
+    medium.interface = serial ? "/dev/ttyS0" : fmt::format("eth{}", l);
     config.media.push_back(medium);
   }
   config.keepalive = 250ms;

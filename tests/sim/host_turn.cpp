@@ -170,6 +170,11 @@ void Host::apply(const core::Output& output, std::uint64_t life) {
     for (std::size_t l = 0; l < network_.links(); ++l) {
       if ((send->links >> l & 1) == 0) continue;
       network_.send(id_, core::LinkId{static_cast<std::uint16_t>(l)}, send->bytes);
+      const bool serial = site_.config.media[l].type == core::MediumType::serial;
+      if (serial) world_.probes.hit("serial");
+      if (core::as_text(send->bytes).starts_with(">>>\n") != serial) {
+        world_.fail("host {} sent the wrong framing on link {}", id_.value, l);
+      }
     }
     watcher_.sent(id_, send->bytes);
     world_.digest(send->bytes.data(), send->bytes.size());

@@ -51,6 +51,7 @@ constexpr std::array probes = {
     Probe{"process-paused", ""},
     Probe{"machine-paused", ""},
     Probe{"taken-in-a-pause", ""},
+    Probe{"serial", ""},
     Probe{"witness", ""},
     Probe{"lease-granted", ""},
     Probe{"forbidden-to-take", "does not have the witness: nothing is taken over"},

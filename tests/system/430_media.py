@@ -2,6 +2,7 @@
 import time
 
 import configuration
+import serial_lines
 from testing import check, equal, test
 
 
@@ -34,8 +35,11 @@ def no_death(lab):
         equal(host.log_lines(f'node {other.name}: is dead'), [], f'deaths in the log of {host.name}')
 
 
-def carry_and_come_back(lab, links=('eth0', 'eth1')):
-    """Every link carries; each is cut, is dead for both, and comes back; the nodes live on."""
+def carry_and_come_back(lab, wires=None):
+    """Every link carries; each is cut, is dead for both, and comes back; the nodes live on.
+    `wires`: what to cut by the link's name, default: the lab's links."""
+    wires = wires or {f'eth{link.number}': link for link in lab.links}
+    links = wires.keys()
     for host, other in zip(lab.hosts, reversed(lab.hosts)):
         lab.wait(lambda: host.nodestatus(other.name) == 'active', 20, f'{other.name} to be active')
     for link in links:
@@ -43,13 +47,13 @@ def carry_and_come_back(lab, links=('eth0', 'eth1')):
     for node in ('n1', 'n2'):
         first, second = names_of_links(lab, node)
         equal(first, second, f'the links of {node} as the two nodes list them')
-        equal(sorted(set(first)), sorted(links), f'the links of {node}')
-    for number, link in enumerate(links):
-        lab.links[number].cut(lab.hosts[0])
+        equal(sorted(first), sorted(links), f'the links of {node}')
+    for link, wire in wires.items():
+        wire.cut(lab.hosts[0])
         became(lab, link, 'dead')
-        for other in set(links) - {link}:
+        for other in links - {link}:
             equal(link_states(lab, other), ['up', 'up'], f'{other} while {link} is cut')
-        lab.links[number].heal(lab.hosts[0])
+        wire.heal(lab.hosts[0])
         became(lab, link, 'up')
         for host, other in zip(lab.hosts, reversed(lab.hosts)):
             for line in (f'Link {other.name}:{link} up.', f'Link {other.name}:{link} dead.'):
@@ -82,7 +86,7 @@ def ipv6_ours(t):
                 host.run('ip', 'address', 'add', f'fe80::{host.number}/64', 'dev', f'eth{link}',
                          'nodad', check=True)
         lab.start()
-        carry_and_come_back(lab, ('eth0', 'eth1', 'eth2'))
+        carry_and_come_back(lab)
 
 
 CHANGING = {'eth1': 'ucast', 'eth2': 'bcast', 'eth3': 'mcast', 'eth4': 'ucast6', 'eth5': 'mcast6'}
@@ -164,3 +168,76 @@ def changing_interfaces(t):
               sorted(readers.values()), 'the readers at the end')
         check(len(n1.log().splitlines()) < 300, 'a log that is no flood')
         no_death(lab)
+
+
+LINE = '/dev/ttyLAB1'
+LOCK = '/var/lock/LCK..ttyLAB1'
+NOISE = (b'\0', b'\n\n\n', b'>>>\nt=status\nst=act', b'<<<\n<<<\n', b'>>>\n>>>\n>>>\n',
+         b'>>>\nno field\n<<<\n', b'>>>\n(9)t=x\nauth=1 0\n<<<\n', bytes(range(256)) * 8,
+         b'>>>\nt=status\nst=active\nsrc=n2\nseq=9\nts=1\nauth=1 ' + b'0' * 40 + b'\n<<<\n',
+         b'>>>\nt=' + b'x' * 100_000 + b'\n<<<\n', b'line noise ')
+
+
+def start_with_cable(lab):
+    for host in lab.hosts:
+        host.boot()
+    cable = serial_lines.Cable(*lab.hosts, LINE)
+    lab.start()
+    return cable
+
+
+@test(433, 'serial beside 3.0.6, with noise on the line', limit=60)
+def serial_mixed(t):
+    with t.lab('ours', 'debian', media=('bcast', 'serial'), groups=()) as lab:
+        cable = start_with_cable(lab)
+        carry_and_come_back(lab, {'eth0': lab.links[0], LINE: cable})
+        for noise in NOISE:
+            cable.disturb(0, noise)
+            equal(link_states(lab, LINE)[0], 'up', f'the line after {noise[:20]}')
+        lab.links[0].cut(lab.hosts[0])  # the line alone keeps both alive
+        became(lab, 'eth0', 'dead')
+        time.sleep(2)  # two dead times
+        equal(link_states(lab, LINE), ['up', 'up'], 'the line after all that noise')
+        no_death(lab)
+        line = cable.carried[0][-1000:].decode()
+        check('\nauth=1 ' in line and '###' not in line, f'text with auth on the line: {line}')
+        cable.close()
+
+
+@test(434, 'serial: locked by another program, pulled out and put back, at both message formats',
+      limit=60)
+def serial_ours(t):
+    with t.lab(media=('bcast', 'serial'), groups=(), msgfmt='netstring') as lab:
+        n1, n2 = lab.hosts
+        for host in lab.hosts:
+            host.boot()
+        cable = serial_lines.Cable(n1, n2, LINE)
+        n1.write(LOCK, f'{1:10}\n')  # a process that lives
+        n2.write(LOCK, '     99999\n')  # and one that does not
+        lab.start()
+        lab.wait(lambda: n1.nodestatus('n2') == 'active', 10, 'n2 to be active')
+        check(n1.log_lines(f'process 1 uses {LINE}'), 'who has the line')
+        equal(link_states(lab, LINE), ['dead', 'dead'], 'a line that somebody else has')
+        n1.run('rm', LOCK, check=True)
+        became(lab, LINE, 'up')
+        for host in lab.hosts:
+            masters = [pid for pid, title in host.processes().items() if 'master' in title]
+            equal(host.read(LOCK), f'{masters[0]:10}\n', f'the lock of {host.name}')
+        for half in ('read', 'write'):
+            equal(n1.kill(f'{half}: serial {LINE}'), 1, f'processes that {half}')
+        became(lab, LINE, 'up')
+
+        cable.pull(0)
+        became(lab, LINE, 'dead')
+        check(n1.log_lines(f'serial {LINE}: '), 'what is wrong with the line')
+        lab.wait(lambda: not any(LINE in title for title in n1.processes().values()), 5,
+                 'the processes of the line to end')
+        cable.plug_in(0)
+        became(lab, LINE, 'up')
+        lab.links[0].cut(n1)
+        became(lab, 'eth0', 'dead')
+        time.sleep(2)  # two dead times
+        no_death(lab)
+        n1.stop()
+        equal(n1.read(LOCK), '', 'the lock after a stop')
+        cable.close()

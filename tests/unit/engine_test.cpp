@@ -730,6 +730,49 @@ TEST_CASE("a ping node is asked with the frame of 3.0.6 at each own status, on i
   }
 }
 
+TEST_CASE("a serial line gets text with its own digest, beside what the network gets") {
+  for (const MessageFormat format : {MessageFormat::classic, MessageFormat::netstring}) {
+    EngineSetup setup = lab_setup("n1");
+    setup.config.msgfmt = format;
+    setup.config.media[1].type = MediumType::serial;
+    setup.config.media[1].interface = "/dev/ttyS0";
+    LabEngine node = active_pair(5, std::move(setup));
+    KeyRing keys = lab_keys();
+    const auto last_pair = [&] {
+      REQUIRE(node.frames.size() >= 2);
+      const std::string network = *(node.frames.end() - 2), line = node.frames.back();
+      for (const std::string* frame : {&network, &line}) {
+        CHECK(keys.verify(as_bytes(*frame)).verdict == AuthVerdict::good);
+      }
+      CHECK(network.starts_with("###\n"));
+      CHECK((network.find("auth=1 ") != std::string::npos) == (format == MessageFormat::classic));
+      CHECK(line.starts_with(">>>\n"));
+      CHECK(line.ends_with("<<<\n"));
+      CHECK(line.find("\nauth=1 ") != std::string::npos);
+      return std::pair{network, line};
+    };
+    node.run_until(node.now + 1s);
+    const auto [network, line] = last_pair();
+    Message first, second;
+    REQUIRE(decode(as_bytes(network), first).has_value());
+    REQUIRE(decode(as_bytes(line), second).has_value());
+    CHECK(first.text("seq") == second.text("seq"));
+
+    // One that was asked for again is the same again, in both framings.
+    node.run_until(node.now + 1s);
+    node.clear();
+    Message ask = from_n2("NS_rexmit", 0);
+    ask.add("dest", "n1");
+    const auto number = std::to_string(*first.hex("seq"));
+    ask.add("firstseq", number);
+    ask.add("lastseq", number);
+    node.arrive(ask);
+    const auto [network_again, line_again] = last_pair();
+    CHECK(network_again == network);
+    CHECK(line_again == line);
+  }
+}
+
 TEST_CASE("SIGTERM ends before communication is up at once, later when the peer has all") {
   LabEngine early{lab_setup("n1")};
   early.step(StopRequested{});
