@@ -39,7 +39,9 @@ void Host::arrive(NodeId from, core::LinkId link, core::Bytes bytes) {
 void Host::note_status(NodeId from, core::Bytes bytes) {
   const std::string_view text = core::as_text(bytes);
   if (text.substr(0, 24).find("t=status") == std::string_view::npos) return;
-  const auto generation = hex_after(text, ")hg="), seqno = hex_after(text, ")seq=");
+  const bool serial = text.starts_with(">>>\n");
+  const auto generation = hex_after(text, serial ? "\nhg=" : ")hg=");
+  const auto seqno = hex_after(text, serial ? "\nseq=" : ")seq=");
   if (!generation || !seqno) return;
   heard_[from.value].ever.note({*generation, *seqno, world_.now});
   heard_[from.value].life.note({*generation, *seqno, world_.now});
