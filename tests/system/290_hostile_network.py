@@ -1,4 +1,4 @@
-# 290_hostile_network: keys that change while the cluster runs
+# 290_hostile_network: keys that change, strangers, floods, and machines that are not who they say
 import subprocess
 import time
 
@@ -120,3 +120,52 @@ def flood(t):
         equal(lab.placement(), {'n1': ['a'], 'n2': ['b']}, 'placement')
         told = len(n1.log_lines('refused'))
         check(told < 60, f'the log is not flooded: {told} lines of refusals')
+
+
+def uuid_of(host):
+    with open(host.path('/var/lib/heartbeat/hb_uuid'), 'rb') as file:
+        return file.read()
+
+
+def order_of(name, uuid):
+    """A signed order to give everything up, newer than all that the node itself sends."""
+    return wire.encode([('t', 0, 'ask_resources'), ('rsc_hold', 0, 'all'), ('info', 0, 'me'),
+                        ('src', 0, name), ('srcuuid', 1, uuid),
+                        ('seq', 0, 'ffffff'), ('hg', 0, '7fffffff'), ('ts', 0, '7fffffff')])
+
+
+@test(293, 'another machine with our name or our uuid: told, and never obeyed', limit=90)
+def impostors(t):
+    with t.lab() as lab:
+        n1, n2 = lab.hosts
+        lab.start()
+        lab.wait_placed(10, n1='a', n2='b')
+        lab.wait_settled(10)
+        # Their key is right: only what they claim to be is not.
+        own_name = order_of('n1', b'another machine!')
+        own_uuid = order_of('n1', uuid_of(n2))
+        lab.client.send(f'{NETWORKS[0]}.1', [own_name] * 20, pause=0.01)
+        lab.client.send(f'{NETWORKS[0]}.2', [own_uuid] * 20, pause=0.01)
+        name_told, uuid_told = 'another machine sends under our name n1', 'have the same uuid'
+        lab.wait(lambda: n1.log_lines(name_told), 5, 'the alarm of the name')
+        lab.wait(lambda: n2.log_lines(uuid_told), 5, 'the alarm of the uuid')
+        check('nodes n1 and n2' in n2.log_lines(uuid_told)[0], 'both are named')
+        told = [len(n1.log_lines(name_told)), len(n2.log_lines(uuid_told))]
+        check(max(told) < 10, f'20 messages each are no 20 alarms: {told}')
+        listener = lab.capture(n1)
+        lab.wait(lambda: len(listener.packets(t='status', src='n1')) > 5 and
+                 len(listener.packets(t='status', src='n2')) > 5, 10, 'some more heartbeats')
+        equal([n1.nodestatus('n2'), n2.nodestatus('n1')], ['active', 'active'], 'states')
+        equal(lab.placement(), {'n1': ['a'], 'n2': ['b']}, 'placement after a forged order')
+
+
+@test(294, 'hb_uuid copied to both nodes before the first start: both say so', limit=60)
+def cloned_disk(t):
+    with t.lab() as lab:
+        for host in lab.hosts:
+            host.boot()
+            host.write('/var/lib/heartbeat/hb_uuid', 'of a golden disk')  # any 16 bytes
+        lab.start()
+        for host in lab.hosts:
+            lab.wait(lambda: host.log_lines('have the same uuid: remove hb_uuid'), 10,
+                     f'the alarm of {host.name}')
