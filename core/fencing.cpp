@@ -87,10 +87,10 @@ void Fencing::need(Instant now, NodeId node, std::size_t rank) {
       now + delay_of(node) + place * (config_.fence_timeout + fencing_limits::turn_pause);
 }
 
-void Fencing::remember(NodeId node, std::uint32_t attempts, Instant now) {
+void Fencing::remember(NodeId node, std::uint32_t attempts, Instant) {
   rows_[node.value].needed = true;
   rows_[node.value].attempts = attempts;
-  rows_[node.value].at = attempts == 0 ? now + delay_of(node) : now;
+  rows_[node.value].at = never;  // until runner_ready(): the new runner must not be told twice
 }
 
 void Fencing::forget(NodeId node, ResourceSink& sink) {
@@ -189,7 +189,12 @@ void Fencing::runner_ready(Instant now, std::span<const Ticket> running) {
   for (Check& check : checks_) {
     if (!runs(check.running)) check.running = {};
   }
-  for (Row& row : rows_) {
+  for (std::size_t i = 0; i < rows_.size(); ++i) {
+    Row& row = rows_[i];
+    const NodeId node{static_cast<std::uint16_t>(i)};
+    if (row.needed && row.running.value == 0 && row.at == never) {
+      row.at = row.attempts == 0 ? now + delay_of(node) : now;
+    }
     if (row.running.value == 0 || runs(row.running)) continue;
     row.running = {};
     row.at = now;  // a second reset of a node that is off, or starts, does no harm

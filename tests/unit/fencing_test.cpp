@@ -182,6 +182,8 @@ TEST_CASE("the next master goes on, and waits again if nothing was tried yet") {
   site.config.fence_delays.emplace_back("n3", 30s);
   site.fencing.remember(n2, 3, site.now);
   site.fencing.remember(n3, 0, site.now);
+  CHECK(site.turn().empty());  // its runner is not there yet
+  site.fencing.runner_ready(site.now, {});
   const auto begun = site.turn();
   REQUIRE(begun.size() == 1);
   CHECK(begun[0].node == n2);
