@@ -151,6 +151,11 @@ CL_STATUS := \
   clients/control_fifo.cpp \
   clients/group_reports.cpp \
   clients/hbclient.cpp \
+  clients/observe/open_metrics.cpp \
+  clients/observe/story.cpp \
+  clients/observe/sub_commands.cpp \
+  clients/observe/tellings.cpp \
+  clients/observe/view.cpp \
   clients/reports.cpp
 
 # ---- the C library of programs that speak with the daemon
@@ -292,6 +297,7 @@ UNIT := \
   tests/unit/mgmt_verbs_test.cpp \
   tests/unit/mgmt_web_test.cpp \
   tests/unit/netlink_test.cpp \
+  tests/unit/observe_test.cpp \
   tests/unit/ordering_test.cpp \
   tests/unit/outcomes_test.cpp \
   tests/unit/outdating_test.cpp \
@@ -319,6 +325,9 @@ UNIT_PARTS := \
   $(filter clients/%,$(LIBHBCLIENT)) \
   $(filter-out clients/cib/main.cpp,$(CIB)) \
   clients/mgmt_protocol.cpp \
+  clients/observe/open_metrics.cpp \
+  clients/observe/story.cpp \
+  clients/observe/view.cpp \
   clients/mgmtcmd/known_servers.cpp \
   clients/mgmtd/certificate.cpp \
   clients/mgmtd/changes.cpp \

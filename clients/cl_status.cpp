@@ -1,6 +1,7 @@
 // cl_status: asks the local daemon about nodes, links, clients, resources and parameters
 #include "clients/group_reports.hpp"
 #include "clients/hbclient.hpp"
+#include "clients/observe/sub_commands.hpp"
 #include "clients/reports.hpp"
 
 #include <getopt.h>
@@ -63,11 +64,12 @@ constexpr const char* usage =
 
 // ---- the table of sub-commands
 
-enum class NeedsDaemon : std::uint8_t { yes, no };
+/// apart: it is not even asked, only its board is read.
+enum class NeedsDaemon : std::uint8_t { yes, no, apart };
 
 struct SubCommand {
   std::string_view name;
-  const char* options;     ///< as getopt wants them
+  const char* options;     ///< as getopt wants them; null: it reads its words itself
   const char* bad_option;  ///< habit: two wordings of one complaint; null = go on
   NeedsDaemon daemon;
   int (*run)(const Call&);
@@ -93,6 +95,9 @@ constexpr std::array sub_commands{
     SubCommand{"fenced", "m", complaint, NeedsDaemon::no, run_fenced},
     SubCommand{"maintenance", "m", complaint, NeedsDaemon::no, run_maintenance},
     SubCommand{"order", "m", complaint, NeedsDaemon::no, run_order},
+    SubCommand{"json", "m", complaint, NeedsDaemon::apart, run_json},
+    SubCommand{"metrics", "m", complaint, NeedsDaemon::apart, run_metrics},
+    SubCommand{"why", nullptr, nullptr, NeedsDaemon::apart, run_why},
     SubCommand{"test", "m", nullptr, NeedsDaemon::yes, run_test},
 };
 
@@ -104,6 +109,10 @@ const SubCommand* find_sub_command(std::string_view name) {
 
 /// False after a bad option that this sub-command does not forgive; getopt has complained.
 bool read_options(const SubCommand& command, int argc, char** argv, Options& options) {
+  if (command.options == nullptr) {
+    options.words.assign(argv + 1, argv + argc);
+    return true;
+  }
   while (true) {
     const int option = ::getopt(argc, argv, command.options);
     switch (option) {
@@ -132,7 +141,9 @@ extern "C" void give_up(int) {
 
 int run(const SubCommand& command, int argc, char** argv) {
   HbClient client(hb::clients::register_socket(), patience);
-  const auto signed_on = client.sign_on("");
+  const auto signed_on = command.daemon == NeedsDaemon::apart
+                             ? hb::core::Result<void>{hb::core::Error{"not asked"}}
+                             : client.sign_on("");
   if (!signed_on && command.daemon == NeedsDaemon::yes) {
     log_failure("Cannot signon with heartbeat", signed_on.error().text);
     return normal_failure;

@@ -56,4 +56,19 @@ std::shared_ptr<const core::Continuity> last_memory(const std::string& path,
   return memory;
 }
 
+std::vector<ipc::LogLine> last_lines(const std::string& path) {
+  std::vector<ipc::LogLine> lines;
+  const auto board = ipc::BoardReader::open(path);
+  if (!board) return lines;
+  // No box has more lines, and one that is still written to must not keep us here.
+  constexpr std::size_t most_lines = ipc::blackbox_bytes / 16;
+  ipc::BlackBoxReader box = board->black_box(ipc::BlackBoxReader::From::oldest);
+  while (lines.size() < most_lines) {
+    auto line = box.next();
+    if (!line) break;
+    lines.push_back(std::move(*line));
+  }
+  return lines;
+}
+
 }  // namespace hb::master

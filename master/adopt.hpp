@@ -10,6 +10,7 @@
 #include <memory>
 #include <string>
 #include <string_view>
+#include <vector>
 
 namespace hb::master {
 
@@ -46,5 +47,9 @@ enum class Succession : std::uint8_t {
 [[nodiscard]] std::shared_ptr<const core::Continuity> last_memory(const std::string& path,
                                                                   std::string_view boot,
                                                                   core::Instant now);
+
+/// The black box of the board at `path`, of a daemon that does not run, oldest first: for the next
+/// board, so that it also tells what went before. Empty if it cannot be read.
+[[nodiscard]] std::vector<ipc::LogLine> last_lines(const std::string& path);
 
 }  // namespace hb::master

@@ -246,9 +246,13 @@ core::Result<void> Master::succeed(const core::Now& now) {
           ipc::remembered_crashes, setup_.loaded.config.logfile)};
   }
   if (setup_.resumed) past_ = last_memory(os::paths::board, boot, now.instant);
+  const std::vector<ipc::LogLine> lines = last_lines(os::paths::board);
   auto board = ipc::Board::create(os::paths::board);
   if (!board) return std::move(board).error();
   board_ = std::move(*board);
+  for (const ipc::LogLine& line : lines)
+    board_->black_box().write(line.level, core::WallTime{std::chrono::seconds{line.wall_seconds}},
+                              line.text);
   if (estate_) {
     board_->begin_testament(boot, estate_->crashes);
   } else {
