@@ -136,6 +136,7 @@ void add_groups(OpenMetrics& metrics, const View& view) {
     const bool held = row.owner.value < snapshot.node_count;
     metrics.add("heartbeat_group_running", gauge, "Whether the group runs somewhere.", group,
                 state == "running");
+    metrics.add("heartbeat_group_held", gauge, "Whether a node has the group.", group, held);
     metrics.add("heartbeat_group_held_here", gauge, "Whether this node has the group.", group,
                 held && row.owner == snapshot.self);
     metrics.add("heartbeat_group_at_home", gauge,

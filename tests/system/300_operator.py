@@ -1,9 +1,13 @@
 # 300_operator: what cl_status tells programs and people: json, metrics, why
 import json
+import os
+import re
 import signal
 
 import openmetrics
 from testing import check, equal, test
+
+ALERTS = os.path.join(os.path.dirname(__file__), '../../docs/monitoring/alerts.yml')
 
 
 def metrics(host):
@@ -32,6 +36,7 @@ def operator(t):
         lab.wait_placed(t.pace(10, 25), n1='a', n2='b')
         lab.wait_settled(t.pace(8, 15))
         healthy(n1)
+        alerts(n1)
         n1.power_off()
         lab.wait_placed(20, n2='ab')
         lab.wait(lambda: 'takeover complete' in why(n2)[1], 10, 'why to tell of a takeover')
@@ -53,6 +58,15 @@ def healthy(n1):
     equal(samples['heartbeat_group_failed{group="Tres::a"}'], 0, 'a failed')
     check(samples['heartbeat_frames_in_total'] > 0, 'no frames came')
     check('heartbeat_node_last_heard_age_seconds{node="n2"}' in samples, 'no age of n2')
+
+
+def alerts(host):
+    """Each metric of the alert rules is one that is told."""
+    told = {name.split('{')[0] for name in metrics(host)}
+    with open(ALERTS, encoding='utf-8') as file:
+        used = set(re.findall(r'heartbeat_[a-z_]+', ' '.join(
+            line for line in file if 'expr:' in line)))
+    check(len(used) >= 5 and used <= told, f'{used - told} are not told')
 
 
 def takeover(n2):
