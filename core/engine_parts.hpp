@@ -106,6 +106,7 @@ struct Engine::Parts final : ResourceSink {
   void receive_unsequenced(const Header& header, NodeId node, const FrameArrived& frame);
   void receive_sequenced(const Header& header, NodeId node, const FrameArrived& frame);
   [[nodiscard]] bool accept_uuid(const Header& header, NodeId node);
+  void yield_to_clone(NodeId node);
   void report(const Judgement& judgement, const Header& header, NodeId node);
   void receive_status(const Header& header, NodeId node, Instant rx_time, bool restarted);
   void node_returned(NodeId node, ReturnKind kind, bool was_dead);
@@ -230,6 +231,7 @@ struct Engine::Parts final : ResourceSink {
   std::optional<Resources> resources_;
   std::string saved_peers_;
 
+  bool yields_to_clone_ = false;  ///< we leave, since another node has our uuid
   Phase phase_ = Phase::hearing;
   ExitReason exit_reason_ = ExitReason::stopped;
   Instant next_beat_, next_publish_, persist_at_ = never;

@@ -169,6 +169,7 @@ bool Engine::Parts::accept_uuid(const Header& header, NodeId node) {
              "nodes {} and {} have the same uuid: remove hb_uuid on one of them (a cloned disk?) "
              "and restart it. {} is ignored until then.",
              name(node), config_.nodes[i].name, name(node));
+    if (i == self_.value && header.type == "status") yield_to_clone(node);
     return false;
   }
   const bool known = !peer(node).uuid.is_nil();
@@ -186,6 +187,20 @@ bool Engine::Parts::accept_uuid(const Header& header, NodeId node) {
   peer(node).uuid = uuid;
   publish_ = true;
   return true;
+}
+
+/// Two nodes with one uuid ignore each other, so each would take everything: one of them leaves.
+/// Who is only starting does, else the one with the higher name.
+void Engine::Parts::yield_to_clone(NodeId node) {
+  const bool they_are_up = incoming_.text_or_empty("st") == name_of(NodeStatus::active);
+  const bool we_go = they_are_up == is_up() ? name(self_) > name(node) : they_are_up;
+  const bool is_leaving = phase_ == Phase::ending || phase_ == Phase::gone || yields_to_clone_;
+  if (!we_go || is_leaving) return;
+  yields_to_clone_ = true;
+  logf(LogLevel::crit,
+       "This node has the uuid of {}, which stays: heartbeat stops here. Remove "
+       "/var/lib/heartbeat/hb_uuid on this node and start it again.", name(node));
+  stop_asked();
 }
 
 void Engine::Parts::heard_on(NodeId node, LinkId medium, Instant rx_time) {

@@ -159,7 +159,7 @@ def impostors(t):
         equal(lab.placement(), {'n1': ['a'], 'n2': ['b']}, 'placement after a forged order')
 
 
-@test(294, 'hb_uuid copied to both nodes before the first start: both say so', limit=60)
+@test(294, 'hb_uuid copied to both nodes before the first start: one leaves, never two owners', limit=60)
 def cloned_disk(t):
     with t.lab() as lab:
         for host in lab.hosts:
@@ -169,3 +169,8 @@ def cloned_disk(t):
         for host in lab.hosts:
             lab.wait(lambda: host.log_lines('have the same uuid: remove hb_uuid'), 10,
                      f'the alarm of {host.name}')
+        n1, n2 = lab.hosts
+        lab.wait(lambda: n2.log_lines('This node has the uuid of n1'), 10, 'n2 to leave')
+        lab.wait(lambda: not n2.processes(), 20, 'heartbeat on n2 to end')
+        lab.wait_placed(20, n1='ab', n2='')
+        equal(n2.resource_log(), [], 'what n2 ran')
