@@ -1,6 +1,8 @@
 // ha_cf_fencing: the directives of fencing: devices that reset a node, and their times
 #include "core/ha_cf_parser.hpp"
 
+#include <fmt/core.h>
+
 #include <algorithm>
 #include <chrono>
 
