@@ -139,7 +139,7 @@ std::string Ids::take(std::string_view wanted) {
     if (first && inside) id += '_';
     id += is_letter(character) || inside ? character : '_';
   }
-  if (id.empty()) id = "_";
+  if (id.empty()) id += '_';
   std::string free = id;
   for (unsigned number = 2; !taken_.insert(free).second; ++number) {
     free = fmt::format("{}-{}", id, number);
