@@ -80,6 +80,8 @@ void Resources::remember_peer(const Continuity::Node& row, Peer& who) const {
   who.patience = moment(row.patience);
   who.heal_by = moment(row.heal_by);
   who.silent_since = moment(row.silent_since);
+  // One that lives and is silent all the same had told that it does not hear us.
+  who.hears_us_not = who.silent_since != never && row.status != NodeStatus::dead;
   who.booked = row.booked;
   // One of ours is asked again what it holds; until it tells, what it held stays its own.
   who.announced = row.announced != 0 && row.is_ours == 0;
