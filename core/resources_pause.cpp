@@ -1,4 +1,5 @@
 // resources_pause: a node that did not run for a while doubts that it still holds what runs here
+#include "core/resource_log_text.hpp"
 #include "core/resources.hpp"
 
 namespace hb::core {
@@ -24,6 +25,12 @@ void Resources::on(const WasAway& event) {
     return begin_release();
   }
   if (phase_ != Phase::stable) return;
+  // A move that was only agreed upon is off: its giver may have been given up for it long ago.
+  using enum StandbyState;
+  if (standby_.state == granted || standby_.state == asking) {
+    log(LogLevel::info, resource_text::cancelling);
+    standby_ = {};
+  }
   doubt_ = {};
   each(held(), [&](GroupId group) {
     if (!runs_.is_leaving(group)) doubt_.groups.set(group.value);
@@ -33,9 +40,11 @@ void Resources::on(const WasAway& event) {
     if (could_take) doubt_.awaited.set(node.value);
   }
   // Who was dead before cannot have taken anything, or will tell of it when it comes.
-  if (doubt_.groups.none() || doubt_.awaited.none()) return end_doubt();
+  if (doubt_.awaited.none()) return end_doubt();
   doubt_.number = static_cast<std::uint64_t>(now_.instant.time_since_epoch().count());
   doubt_.until = now_.instant + confirmation_patience;
+  // Who holds nothing asks too: what it was about to take may be somebody's by now.
+  if (doubt_.groups.none()) return announce({}, true);
   log(LogLevel::warn, "Did another node take over what runs here? Asking, for {} ms: {}",
       confirmation_patience / std::chrono::milliseconds{1}, key_list(doubt_.groups));
   announce({}, true);

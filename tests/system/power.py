@@ -61,7 +61,7 @@ def equip(host):
             if name.startswith(GLUE):
                 shutil.copy(f'{debian}/usr/lib/{name}', f'{upper}/usr/lib/{name}',
                             follow_symlinks=False)
-        for folder in (PLUGINS, 'usr/lib/x86_64-linux-gnu'):
+        for folder in (PLUGINS, 'usr/lib/heartbeat/plugins', 'usr/lib/x86_64-linux-gnu'):
             shutil.copytree(f'{debian}/{folder}', f'{upper}/{folder}', symlinks=True,
                             dirs_exist_ok=True)
     host._plant(f'{PLUGINS}/external/lab', PLUGIN, 0o755)
