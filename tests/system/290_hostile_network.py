@@ -165,11 +165,14 @@ def cloned_disk(t):
         for host in lab.hosts:
             host.boot()
             host.write('/var/lib/heartbeat/hb_uuid', 'of a golden disk')  # any 16 bytes
-        lab.start()
+        n1, n2 = lab.hosts
+        for host in lab.hosts:
+            lab.settings.install(host)
+        n1.start()
+        n2.run('/etc/init.d/heartbeat', 'start')  # may have ended before the script looks
         for host in lab.hosts:
             lab.wait(lambda: host.log_lines('have the same uuid: remove hb_uuid'), 10,
                      f'the alarm of {host.name}')
-        n1, n2 = lab.hosts
         lab.wait(lambda: n2.log_lines('This node has the uuid of n1'), 10, 'n2 to leave')
         lab.wait(lambda: not n2.processes(), 20, 'heartbeat on n2 to end')
         lab.wait_placed(20, n1='ab', n2='')
